@@ -1,0 +1,26 @@
+// The one place a version is written, and what a translation unit was compiled with.
+#pragma once
+
+#define CASCOR_CACHE_VERSION_MAJOR 0
+#define CASCOR_CACHE_VERSION_MINOR 1
+#define CASCOR_CACHE_VERSION_PATCH 0
+#define CASCOR_CACHE_VERSION_STRING "0.1.0"
+
+// TLS is there where OpenSSL's headers are, unless the program says CASCOR_CACHE_NO_TLS. The choice is part of the
+// inline namespace's name: two translation units that differ do not share inline functions, so they cannot link into
+// one program that silently runs half of each.
+#if !defined(CASCOR_CACHE_NO_TLS) && __has_include(<openssl/ssl.h>)
+#define CASCOR_CACHE_TLS 1
+#define CASCOR_CACHE_ABI v0_1_tls
+#else
+#define CASCOR_CACHE_TLS 0
+#define CASCOR_CACHE_ABI v0_1_plain
+#endif
+
+// Header-only by default: an .ipp file holds what need not be a template, included by its .hpp and inline. With
+// CASCOR_CACHE_COMPILED (the target cascor::cache_compiled sets it) the .ipp files are compiled once, in the library.
+#if defined(CASCOR_CACHE_COMPILED)
+#define CASCOR_CACHE_INLINE
+#else
+#define CASCOR_CACHE_INLINE inline
+#endif
