@@ -1,0 +1,29 @@
+// From a configuration to the engine that it asks for.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cascor/config/cache_config.hpp"
+#include "cascor/core/clock.hpp"
+#include "cascor/core/store.hpp"
+
+namespace cascor::inline CASCOR_CACHE_ABI::detail {
+
+/// A key-value store and how messages name its server.
+struct RemoteStore {
+  std::unique_ptr<KeyValueStore> store;
+  std::string server;  ///< "localhost:6379", "/run/redis.sock"
+  std::string host;    ///< or the path
+  int port = 0;        ///< 0 for a Unix socket
+};
+
+/// The store that `config.redis_url` names, not dialled yet. Throws ConfigError for a URL that is none, or one of a
+/// kind that this version does not serve.
+RemoteStore make_remote_store(const CacheConfig& config, const std::shared_ptr<const Clock>& clock);
+
+}  // namespace cascor::inline CASCOR_CACHE_ABI::detail
+
+#if !defined(CASCOR_CACHE_COMPILED)
+#include "cascor/cache/backend_choice.ipp"
+#endif

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "cascor/cache/backend_choice.hpp"
+#include "cascor/config/redis_url.hpp"
+#include "cascor/core/errors.hpp"
+#include "cascor/redis/redis_backend.hpp"
+
+namespace cascor::inline CASCOR_CACHE_ABI::detail {
+
+CASCOR_CACHE_INLINE void refuse_kind(const std::string& what) {
+  throw ConfigError{"redis_url: " + what + " is not served by version " CASCOR_CACHE_VERSION_STRING,
+                    "Name one server (redis://host:6379/0) or a Unix socket (unix:///run/redis.sock)."};
+}
+
+CASCOR_CACHE_INLINE RemoteStore make_remote_store(const CacheConfig& config,
+                                                  const std::shared_ptr<const Clock>& clock) {
+  const RedisUrl url = RedisUrl::parse(config.redis_url);
+  if (url.tls) refuse_kind("TLS (rediss://)");
+  if (url.kind == RedisUrl::Kind::sentinel) refuse_kind("Redis Sentinel");
+  if (url.kind == RedisUrl::Kind::cluster) refuse_kind("Redis Cluster");
+
+  redis::RedisOptions options;
+  if (url.kind == RedisUrl::Kind::unix_socket) {
+    options.endpoint.path = url.path;
+  } else {
+    options.endpoint.host = url.nodes.at(0).host;
+    options.endpoint.port = url.nodes.at(0).port;
+  }
+  options.username = url.username;
+  if (config.password_provider) {
+    options.password = config.password_provider;
+  } else if (const std::string password = url.password.empty() ? config.password : url.password; !password.empty()) {
+    options.password = [password] { return password; };
+  }
+  options.database = url.database;
+  options.max_connections = config.connection_pool.max_connections;
+  options.timeout = config.connection_pool.timeout;
+  options.retry = config.connection_pool.retry_on_timeout;
+  options.keepalive = config.connection_pool.socket_keepalive;
+  options.clock = clock;
+  options.random = config.random;
+
+  RemoteStore remote;
+  remote.server = redis::to_string(options.endpoint);
+  remote.host = options.endpoint.path.empty() ? options.endpoint.host : options.endpoint.path;
+  remote.port = options.endpoint.path.empty() ? options.endpoint.port : 0;
+  remote.store = std::make_unique<redis::RedisBackend>(std::move(options));
+  return remote;
+}
+
+}  // namespace cascor::inline CASCOR_CACHE_ABI::detail

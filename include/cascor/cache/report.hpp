@@ -1,0 +1,81 @@
+// What a cache tells of itself: health and statistics, as structs and as JSON.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "cascor/codec/json.hpp"
+#include "cascor/core/stats.hpp"
+#include "cascor/core/store.hpp"
+
+namespace cascor::inline CASCOR_CACHE_ABI {
+
+/// `up`: the configured backend answers; `down`: it was reached and is not now; `unavailable`: it was never reached;
+/// `disabled`: the cache is switched off.
+enum class HealthStatus : unsigned char { up, down, disabled, unavailable };
+/// Who serves: the configured backend, memory in its place, or nobody.
+enum class HealthMode : unsigned char { live, fallback, disabled };
+
+/// "UP", "DOWN", "DISABLED", "UNAVAILABLE".
+constexpr std::string_view to_string(HealthStatus status) noexcept {
+  switch (status) {
+    case HealthStatus::up: return "UP";
+    case HealthStatus::down: return "DOWN";
+    case HealthStatus::disabled: return "DISABLED";
+    case HealthStatus::unavailable: return "UNAVAILABLE";
+  }
+  return "UNKNOWN";
+}
+/// "LIVE", "FALLBACK", "DISABLED".
+constexpr std::string_view to_string(HealthMode mode) noexcept {
+  switch (mode) {
+    case HealthMode::live: return "LIVE";
+    case HealthMode::fallback: return "FALLBACK";
+    case HealthMode::disabled: return "DISABLED";
+  }
+  return "UNKNOWN";
+}
+
+/// The particulars; what does not apply or is not known is absent, in JSON null.
+struct HealthDetails {
+  std::string backend;  ///< "redis", "memory", "none"
+  std::string host;     ///< of Redis; the path for a Unix socket
+  std::optional<int> port;
+  std::optional<std::string> version;
+  std::optional<std::int64_t> uptime_seconds;
+  std::optional<std::int64_t> connected_clients;
+  std::optional<std::string> used_memory_human;
+  std::optional<double> last_ping_ms;
+  std::optional<std::string> last_error;
+  std::optional<std::string> info_error;  ///< why the server told nothing of itself, where it answers PING
+  std::uint64_t connection_attempts = 0;  ///< to bring Redis back, since it was lost
+  std::uint64_t pending_writes = 0;       ///< that wait for its return
+  PoolState pool;
+};
+
+struct Health {
+  HealthStatus status = HealthStatus::disabled;
+  HealthMode mode = HealthMode::disabled;
+  std::string message;
+  std::string timestamp;  ///< ISO 8601, UTC, to the millisecond
+  HealthDetails details;
+};
+
+void to_json(json& out, const HealthDetails& details);
+void to_json(json& out, const Health& health);
+void to_json(json& out, const Latency& latency);
+void to_json(json& out, const PrefixStats& stats);
+void to_json(json& out, const Stats& stats);
+
+namespace detail {
+/// "2026-11-22T21:13:19.042Z".
+std::string iso8601(WallTime time);
+}  // namespace detail
+
+}  // namespace cascor::inline CASCOR_CACHE_ABI
+
+#if !defined(CASCOR_CACHE_COMPILED)
+#include "cascor/cache/report.ipp"
+#endif

@@ -1,0 +1,71 @@
+// JSON text, by nlohmann's library: the one file that includes it.
+#pragma once
+
+#include <cstddef>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "cascor/codec/codec.hpp"
+#include "cascor/core/errors.hpp"
+#include "cascor/core/weight.hpp"
+
+namespace cascor::inline CASCOR_CACHE_ABI {
+
+using json = nlohmann::json;
+
+/// Arrays and objects may be nested this deep. Deeper text is refused before it is parsed: a few kilobytes of brackets
+/// would otherwise overflow the stack of whoever prints or copies the value.
+inline constexpr std::size_t max_json_depth = 512;
+
+namespace detail {
+/// Throws DataError where `text` is nested deeper than max_json_depth. One pass over the text.
+void check_json_depth(std::string_view text);
+/// Turns `value` into what its own JSON text would parse to: NaN and infinities become null, integers that are not
+/// negative become unsigned, binary values become the object that stands for them. Throws DataError where it has no
+/// text: a string that is not UTF-8, nesting deeper than max_json_depth.
+void settle_json(json& value);
+/// JSON text of a settled or any other value; NaN and infinities as null. Throws what nlohmann throws.
+std::string dump_json(const json& value);
+std::size_t heap_of_json(const json& value) noexcept;
+}  // namespace detail
+
+/// The default codec: a value's JSON text and nothing else, so that any program can read and write it. A type of yours
+/// needs nlohmann's `to_json` and `from_json` (NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE writes both).
+struct JsonCodec {
+  template <class T>
+  requires std::is_constructible_v<json, const T&>
+  static std::string encode(const T& value) {
+    if constexpr (std::is_same_v<T, json>) {
+      return detail::dump_json(value);
+    } else {
+      return detail::dump_json(json(value));
+    }
+  }
+
+  template <class T>
+  static T decode(std::string_view bytes) {
+    detail::check_json_depth(bytes);
+    if constexpr (std::is_same_v<T, json>) {
+      return json::parse(bytes);
+    } else {
+      return json::parse(bytes).template get<T>();
+    }
+  }
+
+  /// What `value` reads back as, so that a memory tier may keep it decoded.
+  static void settle(json& value) { detail::settle_json(value); }
+};
+
+template <>
+inline std::size_t weight_of<json>(const json& value) noexcept {
+  return sizeof value + detail::heap_of_json(value);
+}
+
+}  // namespace cascor::inline CASCOR_CACHE_ABI
+
+#if !defined(CASCOR_CACHE_COMPILED)
+#include "cascor/codec/json.ipp"
+#endif

@@ -1,0 +1,141 @@
+#pragma once
+
+#include <cmath>
+
+#include "cascor/codec/json.hpp"
+
+namespace cascor::inline CASCOR_CACHE_ABI::detail {
+
+CASCOR_CACHE_INLINE void refuse_json_depth() {
+  throw DataError{"JSON nested deeper than " + std::to_string(max_json_depth) + " levels",
+                  "Flatten the value, or store its parts under keys of their own."};
+}
+
+CASCOR_CACHE_INLINE void check_json_depth(std::string_view text) {
+  if (text.size() <= max_json_depth) return;
+  std::size_t depth = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quoted) {
+      if (c == '\\') ++i;
+      quoted = c != '"';
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > max_json_depth) refuse_json_depth();
+    } else if ((c == ']' || c == '}') && depth > 0) {
+      --depth;
+    }
+  }
+}
+
+// Well-formed UTF-8 after RFC 3629: no overlong forms, no surrogates, nothing past U+10FFFF; the same that dump()
+// takes.
+CASCOR_CACHE_INLINE bool is_utf8(std::string_view text) noexcept {
+  const auto* at = reinterpret_cast<const unsigned char*>(text.data());  // NOLINT(*-reinterpret-cast)
+  const auto* const end = at + text.size();
+  while (at != end) {
+    const unsigned char lead = *at++;
+    if (lead < 0x80) continue;
+    std::size_t more = 0;
+    unsigned char low = 0x80;
+    unsigned char high = 0xBF;
+    if (lead >= 0xC2 && lead <= 0xDF) {
+      more = 1;
+    } else if (lead >= 0xE0 && lead <= 0xEF) {
+      more = 2;
+      if (lead == 0xE0) low = 0xA0;
+      if (lead == 0xED) high = 0x9F;
+    } else if (lead >= 0xF0 && lead <= 0xF4) {
+      more = 3;
+      if (lead == 0xF0) low = 0x90;
+      if (lead == 0xF4) high = 0x8F;
+    } else {
+      return false;
+    }
+    for (; more > 0; --more) {
+      if (at == end || *at < low || *at > high) return false;
+      ++at;
+      low = 0x80;
+      high = 0xBF;
+    }
+  }
+  return true;
+}
+
+CASCOR_CACHE_INLINE void check_utf8(const std::string& text) {
+  if (!is_utf8(text)) {
+    throw DataError{"a text that is not UTF-8", "JSON text is UTF-8: convert it, or encode bytes, say as base64."};
+  }
+}
+
+CASCOR_CACHE_INLINE void settle_json_at(json& value, std::size_t depth) {
+  switch (value.type()) {
+    case json::value_t::object:
+      if (depth >= max_json_depth) refuse_json_depth();
+      for (auto& [key, member] : value.get_ref<json::object_t&>()) {
+        check_utf8(key);
+        settle_json_at(member, depth + 1);
+      }
+      break;
+    case json::value_t::array:
+      if (depth >= max_json_depth) refuse_json_depth();
+      for (auto& element : value.get_ref<json::array_t&>()) settle_json_at(element, depth + 1);
+      break;
+    case json::value_t::string: check_utf8(value.get_ref<const std::string&>()); break;
+    case json::value_t::number_integer:
+      if (const auto number = value.get<json::number_integer_t>(); number >= 0) {
+        value = static_cast<json::number_unsigned_t>(number);
+      }
+      break;
+    case json::value_t::number_float:
+      if (!std::isfinite(value.get<double>())) value = nullptr;
+      break;
+    case json::value_t::binary:
+    case json::value_t::discarded: value = json::parse(value.dump()); break;
+    case json::value_t::null:
+    case json::value_t::boolean:
+    case json::value_t::number_unsigned: break;
+  }
+}
+
+CASCOR_CACHE_INLINE void settle_json(json& value) { settle_json_at(value, 0); }
+
+CASCOR_CACHE_INLINE std::string dump_json(const json& value) { return value.dump(); }
+
+CASCOR_CACHE_INLINE std::size_t heap_of_json(const json& value) noexcept {
+  // A node of std::map: colour, three links, the pair.
+  constexpr std::size_t node = heap_block(4 * sizeof(void*) + sizeof(std::pair<const std::string, json>));
+  std::size_t bytes = 0;
+  switch (value.type()) {
+    case json::value_t::object: {
+      const auto& members = *value.get_ptr<const json::object_t*>();
+      bytes += heap_block(sizeof members);
+      for (const auto& [key, member] : members) {
+        bytes += node + weight_of(key) - sizeof key + heap_of_json(member);
+      }
+      break;
+    }
+    case json::value_t::array: {
+      const auto& elements = *value.get_ptr<const json::array_t*>();
+      bytes += heap_block(sizeof elements) + heap_block(elements.capacity() * sizeof(json));
+      for (const auto& element : elements) bytes += heap_of_json(element);
+      break;
+    }
+    case json::value_t::string: {
+      const auto& text = *value.get_ptr<const std::string*>();
+      bytes += heap_block(sizeof text) + weight_of(text) - sizeof text;
+      break;
+    }
+    case json::value_t::binary: {
+      const auto& binary = *value.get_ptr<const json::binary_t*>();
+      bytes += heap_block(sizeof binary) + heap_block(binary.capacity());
+      break;
+    }
+    default: break;
+  }
+  return bytes;
+}
+
+}  // namespace cascor::inline CASCOR_CACHE_ABI::detail

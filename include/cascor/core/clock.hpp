@@ -1,0 +1,108 @@
+// Time as something that is given: production reads the system's clocks, tests move a ManualClock by hand.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+
+#include "cascor/version.hpp"
+
+namespace cascor::inline CASCOR_CACHE_ABI {
+
+using TimePoint = std::chrono::steady_clock::time_point;
+using WallTime = std::chrono::system_clock::time_point;
+using std::chrono::milliseconds;
+
+/// Where this library reads the time. An implementation must be safe to call from any thread at once.
+class Clock {
+ public:
+  Clock() = default;
+  Clock(const Clock&) = delete;
+  Clock& operator=(const Clock&) = delete;
+  virtual ~Clock() = default;
+
+  /// Monotonic: for TTLs, ages and deadlines.
+  virtual TimePoint now() const noexcept = 0;
+  /// Of the calendar: for timestamps that other programs read.
+  virtual WallTime wall() const noexcept = 0;
+};
+
+/// The system's clocks.
+class SystemClock final : public Clock {
+ public:
+  TimePoint now() const noexcept override { return std::chrono::steady_clock::now(); }
+  WallTime wall() const noexcept override { return std::chrono::system_clock::now(); }
+
+  /// The one that everybody may share.
+  static const std::shared_ptr<const Clock>& shared() {
+    static const std::shared_ptr<const Clock> clock = std::make_shared<SystemClock>();
+    return clock;
+  }
+};
+
+/// A clock that stands still until it is told: tests of expiry need not sleep. Thread-safe.
+class ManualClock final : public Clock {
+ public:
+  /// Starts at an arbitrary moment well after the epoch, on both scales.
+  ManualClock() = default;
+
+  TimePoint now() const noexcept override { return TimePoint{offset() + std::chrono::hours{1000}}; }
+  WallTime wall() const noexcept override {
+    return WallTime{std::chrono::duration_cast<WallTime::duration>(offset()) + std::chrono::hours{24 * 365 * 55}};
+  }
+  /// Moves both scales forward by `step` (backward if negative, on your own account).
+  void advance(std::chrono::nanoseconds step) noexcept { offset_.fetch_add(step.count(), std::memory_order_acq_rel); }
+
+ private:
+  std::chrono::nanoseconds offset() const noexcept {
+    return std::chrono::nanoseconds{offset_.load(std::memory_order_acquire)};
+  }
+  std::atomic<std::int64_t> offset_{0};
+};
+
+/// The time of one operation: read from the clock when it is first asked for, and the same from then on. An operation
+/// on an entry that does not expire never reads the clock. For one thread; the clock must outlive it.
+class Now {
+ public:
+  explicit Now(const Clock& clock) noexcept : clock_{&clock} {}
+  TimePoint operator()() noexcept {
+    if (!known_) {
+      at_ = clock_->now();
+      known_ = true;
+    }
+    return at_;
+  }
+
+ private:
+  const Clock* clock_;
+  TimePoint at_{};
+  bool known_ = false;
+};
+
+/// The moment by which a call must end, on the clock it was made from. A value; cheap to copy.
+/// The clock must outlive it: deadlines live as long as a call, clocks as long as a manager.
+class Deadline {
+ public:
+  Deadline(const Clock& clock, milliseconds within) noexcept : clock_{&clock}, at_{saturated(clock.now(), within)} {}
+  /// The earlier of two.
+  static Deadline sooner(Deadline one, Deadline other) noexcept { return one.at_ <= other.at_ ? one : other; }
+
+  bool passed() const noexcept { return clock_->now() >= at_; }
+  /// What is left, rounded up so that it is zero only when the deadline has passed; never negative.
+  milliseconds remaining() const noexcept {
+    const auto left = at_ - clock_->now();
+    return left.count() <= 0 ? milliseconds{0} : std::chrono::ceil<milliseconds>(left);
+  }
+  TimePoint at() const noexcept { return at_; }
+  const Clock& clock() const noexcept { return *clock_; }
+
+ private:
+  static TimePoint saturated(TimePoint now, milliseconds within) noexcept {
+    return within >= std::chrono::floor<milliseconds>(TimePoint::max() - now) ? TimePoint::max() : now + within;
+  }
+  const Clock* clock_;
+  TimePoint at_;
+};
+
+}  // namespace cascor::inline CASCOR_CACHE_ABI

@@ -1,0 +1,16 @@
+// What `CacheConfig::on_event` is told.
+#pragma once
+
+#include <string>
+
+#include "cascor/version.hpp"
+
+namespace cascor::inline CASCOR_CACHE_ABI {
+
+/// Something that happened inside a cache, for an application that wants to count or show it.
+struct CacheEvent {
+  std::string kind{};    ///< What happened, in a word: "state", "eviction", "flush".
+  std::string detail{};  ///< The particulars, for a person to read. Never holds a password.
+};
+
+}  // namespace cascor::inline CASCOR_CACHE_ABI

@@ -1,0 +1,79 @@
+// The boundary below the codec: bytes in, bytes out, batched. What a remote engine offers to the tiers above it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cascor/core/clock.hpp"
+#include "cascor/core/errors.hpp"
+#include "cascor/core/ttl.hpp"
+
+namespace cascor::inline CASCOR_CACHE_ABI {
+
+/// One entry to write: a full key, its bytes, its TTL (no_expiry: none).
+struct StoreEntry {
+  std::string_view key;
+  std::string_view bytes;
+  milliseconds ttl = no_expiry;
+};
+
+/// One entry read: its bytes, or nothing where there is none; `error` where this key's answer was one.
+struct StoreAnswer {
+  std::optional<std::string> bytes;
+  std::shared_ptr<const CacheError> error;
+};
+
+/// What a server tells of itself, for health().
+struct ServerInfo {
+  std::string version;
+  std::int64_t uptime_seconds = 0;
+  std::int64_t connected_clients = 0;
+  std::string used_memory_human;
+  double ping_ms = 0;
+  std::string info_error;  ///< why the rest is not known, where the account may PING but not INFO
+};
+
+/// How a connection pool stands.
+struct PoolState {
+  std::size_t size = 0;
+  std::size_t in_use = 0;
+  std::size_t waiting = 0;
+  std::size_t max = 0;
+};
+
+/// Key and value. Every call ends by its deadline or throws TimeoutError; a server that is not to be had is a
+/// ConnectionError. An error that concerns one key only stands in that key's answer. Safe from any thread.
+class KeyValueStore {
+ public:
+  KeyValueStore() = default;
+  KeyValueStore(const KeyValueStore&) = delete;
+  KeyValueStore& operator=(const KeyValueStore&) = delete;
+  virtual ~KeyValueStore() = default;
+
+  /// One round trip each, but for batches over the engine's bound. Answers stand in the order asked.
+  virtual StoreAnswer get(std::string_view key, Deadline by) = 0;
+  virtual std::vector<StoreAnswer> get_many(std::span<const std::string_view> keys, Deadline by) = 0;
+  /// An error for each entry that was refused, null for each that is held.
+  virtual std::vector<std::shared_ptr<const CacheError>> set_many(std::span<const StoreEntry> entries, Deadline by) = 0;
+  /// How many of them were there.
+  virtual std::size_t erase_many(std::span<const std::string_view> keys, Deadline by) = 0;
+  virtual bool contains(std::string_view key, Deadline by) = 0;
+  /// Removes what matches the pattern and passes `may_erase`; returns how many went. Many round trips, each with the
+  /// engine's own time limit; does not block the server.
+  virtual std::size_t erase_matching(const std::string& pattern,
+                                     const std::function<bool(std::string_view)>& may_erase) = 0;
+
+  /// Is it there and ready to serve? Throws what is wrong otherwise. One round trip.
+  virtual void ping(Deadline by) = 0;
+  virtual ServerInfo info(Deadline by) = 0;
+  virtual PoolState pool() const = 0;
+};
+
+}  // namespace cascor::inline CASCOR_CACHE_ABI

@@ -1,0 +1,66 @@
+// How long an entry lives.
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "cascor/core/clock.hpp"
+#include "cascor/core/errors.hpp"
+
+namespace cascor::inline CASCOR_CACHE_ABI {
+
+/// A TTL that never ends.
+inline constexpr milliseconds no_expiry{0};
+
+/// A time to live as a caller gives it: any `std::chrono` duration, kept in milliseconds; a positive one is rounded up,
+/// so that half a millisecond does not become "no expiry". Left out, the key's prefix decides.
+class Ttl {
+ public:
+  /// The TTL of the key's prefix.
+  constexpr Ttl() noexcept = default;
+  template <class Rep, class Period>
+  constexpr Ttl(std::chrono::duration<Rep, Period> given) noexcept {  // NOLINT(google-explicit-constructor)
+    const auto count = std::chrono::duration<long double, std::milli>{given}.count();
+    if (!(count >= 0)) {
+      state_ = State::negative;  // NaN too
+    } else if (count > 9.2e15L) {
+      state_ = State::too_long;
+    } else {
+      state_ = State::given;
+      const auto whole = static_cast<milliseconds::rep>(count);
+      value_ = milliseconds{whole + (static_cast<long double>(whole) < count ? 1 : 0)};
+    }
+  }
+
+  /// What it comes to at `now` where the prefix's own is `by_prefix`. Throws DataError if it is negative, or ends past
+  /// what the clock can tell. O(1).
+  milliseconds resolve(milliseconds by_prefix, TimePoint now) const {
+    if (state_ == State::by_prefix) return by_prefix;
+    if (state_ == State::negative) {
+      throw DataError{"a negative TTL", "Give a TTL of zero or more; cascor::no_expiry (zero) means no expiry."};
+    }
+    if (state_ == State::too_long || value_ > std::chrono::floor<milliseconds>(TimePoint::max() - now)) {
+      throw DataError{"a TTL that ends past what the clock can tell",
+                      "Give a shorter one, or cascor::no_expiry for an entry that does not expire."};
+    }
+    return value_;
+  }
+
+ private:
+  enum class State { by_prefix, given, negative, too_long };
+  State state_ = State::by_prefix;
+  milliseconds value_{0};
+};
+
+/// When an entry stored at `now` ends; TimePoint::max() for no_expiry.
+constexpr TimePoint expiry_after(TimePoint now, milliseconds ttl) noexcept {
+  return ttl == no_expiry ? TimePoint::max() : now + ttl;
+}
+
+/// What is left at `now` until `expiry`, rounded up to a millisecond; nullopt where it does not expire.
+inline std::optional<milliseconds> time_left(TimePoint expiry, TimePoint now) noexcept {
+  if (expiry == TimePoint::max()) return std::nullopt;
+  return expiry <= now ? milliseconds{0} : std::chrono::ceil<milliseconds>(expiry - now);
+}
+
+}  // namespace cascor::inline CASCOR_CACHE_ABI

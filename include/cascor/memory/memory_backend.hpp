@@ -1,0 +1,75 @@
+// The memory tier: stored values of any type under full keys, with its share of the statistics by prefix.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "cascor/core/key.hpp"
+#include "cascor/core/stats.hpp"
+#include "cascor/memory/memory_cache.hpp"
+#include "cascor/memory/stored_value.hpp"
+
+namespace cascor::inline CASCOR_CACHE_ABI::detail {
+
+/// Entries, bytes, evictions and expirations by prefix. Safe from any thread.
+class MemoryCounts {
+ public:
+  explicit MemoryCounts(std::shared_ptr<const KeySpace> keys) : keys_{std::move(keys)} {}
+
+  void inserted(std::string_view key, std::size_t charge) noexcept {
+    auto& one = of(key);
+    one.entries.fetch_add(1, std::memory_order_relaxed);
+    one.bytes.fetch_add(charge, std::memory_order_relaxed);
+  }
+  void removed(std::string_view key, std::size_t charge, Removal why) noexcept {
+    auto& one = of(key);
+    one.entries.fetch_sub(1, std::memory_order_relaxed);
+    one.bytes.fetch_sub(charge, std::memory_order_relaxed);
+    if (why == Removal::evicted) one.evictions.fetch_add(1, std::memory_order_relaxed);
+    if (why == Removal::expired) one.expirations.fetch_add(1, std::memory_order_relaxed);
+  }
+  void add_to(Stats& stats) const {
+    for (std::size_t p = 0; p < prefix_count; ++p) {
+      const auto& one = counts_[p];
+      auto& named = stats.prefixes[std::string{to_string(static_cast<Prefix>(p))}];
+      for (PrefixStats* to : {static_cast<PrefixStats*>(&stats), &named}) {
+        to->entries += one.entries.load(std::memory_order_relaxed);
+        to->bytes += one.bytes.load(std::memory_order_relaxed);
+        to->evictions += one.evictions.load(std::memory_order_relaxed);
+        to->expirations += one.expirations.load(std::memory_order_relaxed);
+      }
+    }
+  }
+
+ private:
+  struct alignas(64) Counts {
+    std::atomic<std::uint64_t> entries{0};
+    std::atomic<std::uint64_t> bytes{0};
+    std::atomic<std::uint64_t> evictions{0};
+    std::atomic<std::uint64_t> expirations{0};
+  };
+  Counts& of(std::string_view key) noexcept { return counts_[static_cast<std::size_t>(keys_->prefix_of(key))]; }
+
+  std::shared_ptr<const KeySpace> keys_;
+  std::array<Counts, prefix_count> counts_;
+};
+
+/// A MemoryCache observer that reports to MemoryCounts.
+struct MemoryObserver {
+  std::shared_ptr<MemoryCounts> counts;
+  void inserted(std::string_view key, std::size_t charge) const noexcept { counts->inserted(key, charge); }
+  void removed(std::string_view key, std::size_t charge, Removal why) const noexcept {
+    counts->removed(key, charge, why);
+  }
+};
+
+/// The memory tier's store.
+using MemoryBackend = MemoryCache<StoredValue, MemoryObserver>;
+using StoredHandle = MemoryBackend::Handle;
+
+}  // namespace cascor::inline CASCOR_CACHE_ABI::detail

@@ -1,0 +1,81 @@
+// What the memory tier keeps of a value: its decoded forms, its bytes, or both.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "cascor/core/weight.hpp"
+
+namespace cascor::inline CASCOR_CACHE_ABI::detail {
+
+/// Names a type without RTTI: the address of a variable of its own.
+template <class T>
+inline constexpr char type_tag = 0;
+
+/// One decoded form.
+struct Form {
+  const void* type = nullptr;
+  std::shared_ptr<const void> value;
+  std::size_t weight = 0;  ///< of the value, itself included
+
+  template <class T>
+  static Form of(std::shared_ptr<const T> value) {
+    using cascor::weight_of;
+    Form form;
+    form.type = &type_tag<T>;
+    form.weight = heap_block(weight_of(*value) + 2 * sizeof(void*));
+    form.value = std::move(value);
+    return form;
+  }
+  template <class T>
+  std::shared_ptr<const T> as() const noexcept {
+    return type == &type_tag<T> ? std::static_pointer_cast<const T>(value) : nullptr;
+  }
+};
+
+/// A value in memory. Its truth is the bytes it has in a backend: they are here, or the first form is one that gives
+/// exactly them (`encode`). Forms are only ever added, by putting a new StoredValue in the old one's place; one object
+/// never changes. Copying shares.
+class StoredValue {
+ public:
+  using Encode = std::string (*)(const void*);
+
+  StoredValue() = default;
+  explicit StoredValue(std::shared_ptr<const std::string> bytes) : bytes_{std::move(bytes)} {}
+  /// A form from which the bytes can be made exactly.
+  StoredValue(Form form, Encode encode) : first_{std::move(form)}, encode_{encode} {}
+
+  template <class T>
+  std::shared_ptr<const T> form() const noexcept {
+    if (auto value = first_.as<T>()) return value;
+    return second_.as<T>();
+  }
+  /// The bytes, made anew where only a form is kept.
+  std::shared_ptr<const std::string> bytes() const {
+    return bytes_ ? bytes_ : std::make_shared<const std::string>(encode_(first_.value.get()));
+  }
+  /// This value with one more form; the second one makes way where both are taken.
+  StoredValue with(Form form) const {
+    StoredValue more = *this;
+    (more.first_.type == nullptr ? more.first_ : more.second_) = std::move(form);
+    return more;
+  }
+
+  std::size_t weight() const noexcept {
+    std::size_t bytes = sizeof *this + first_.weight + second_.weight;
+    if (bytes_) bytes += heap_block(sizeof(std::string) + 2 * sizeof(void*)) + heap_block(bytes_->capacity() + 1);
+    return bytes;
+  }
+  friend std::size_t weight_of(const StoredValue& value) noexcept { return value.weight(); }
+
+ private:
+  std::shared_ptr<const std::string> bytes_;
+  Form first_;
+  Form second_;
+  Encode encode_ = nullptr;
+};
+
+}  // namespace cascor::inline CASCOR_CACHE_ABI::detail

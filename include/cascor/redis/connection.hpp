@@ -1,0 +1,78 @@
+// One connection to one server: dialled, introduced, then batches of commands, each answered in order.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cascor/redis/options.hpp"
+#include "cascor/redis/protocol.hpp"
+#include "cascor/redis/transport.hpp"
+
+namespace cascor::inline CASCOR_CACHE_ABI::redis {
+
+/// Commands written one behind the other, to be sent as one.
+class Batch {
+ public:
+  template <class... Arguments>
+  Batch& add(const Arguments&... arguments) {
+    return add({std::string_view{arguments}...});
+  }
+  Batch& add(std::initializer_list<std::string_view> arguments) {
+    append_command(bytes_, arguments);
+    ++commands_;
+    return *this;
+  }
+  Batch& add(std::span<const std::string_view> arguments) {
+    append_command(bytes_, arguments);
+    ++commands_;
+    return *this;
+  }
+  std::string_view bytes() const noexcept { return bytes_; }
+  std::size_t commands() const noexcept { return commands_; }
+
+ private:
+  std::string bytes_;
+  std::size_t commands_ = 0;
+};
+
+/// For one thread at a time: the pool lends it. Whatever went wrong on it, it is broken for good: a late answer can
+/// never be taken for another call's.
+class Connection {
+ public:
+  /// Dials, authenticates and selects the database, in one round trip. Throws ConnectionError or TimeoutError, and the
+  /// server's refusal as its type with "Error connecting to Redis on …" in front.
+  Connection(const RedisOptions& options, Deadline by);
+
+  /// Sends the batch and reads an answer for each of its commands; error replies are answers. Throws TimeoutError or
+  /// ConnectionError, and is broken then.
+  std::vector<Reply> execute(const Batch& batch, Deadline by);
+
+  bool broken() const noexcept { return broken_; }
+  /// After a failed execute(): had any byte of the batch been handed to the system?
+  bool had_sent() const noexcept { return sent_ > 0; }
+  /// Has it carried a batch before the one that failed? Then it may have been closed while it was idle.
+  bool had_served() const noexcept { return served_; }
+  TimePoint last_used() const noexcept { return last_used_; }
+  /// Looks, without waiting, whether the peer has closed it or sent what nobody asked for.
+  bool still_good() noexcept { return !broken_ && !reader_.holds_bytes() && !transport_->disturbed(); }
+
+ private:
+  void introduce(const RedisOptions& options, Deadline by);
+
+  std::unique_ptr<Transport> transport_;
+  ReplyReader reader_;
+  std::string peer_;
+  TimePoint last_used_;
+  std::size_t sent_ = 0;
+  bool served_ = false;
+  bool broken_ = false;
+};
+
+}  // namespace cascor::inline CASCOR_CACHE_ABI::redis
+
+#if !defined(CASCOR_CACHE_COMPILED)
+#include "cascor/redis/connection.ipp"
+#endif

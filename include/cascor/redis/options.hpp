@@ -1,0 +1,46 @@
+// What the Redis engine is told: where the server is, who is asking, and how patient to be.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "cascor/core/clock.hpp"
+#include "cascor/core/log.hpp"
+
+namespace cascor::inline CASCOR_CACHE_ABI::redis {
+
+/// A server's address: host and port, or the path of a Unix socket.
+struct Endpoint {
+  std::string host;
+  std::uint16_t port = 6379;
+  std::string path;  ///< set: a Unix socket, host and port unused
+};
+
+/// "localhost:6379", "[::1]:6379" or "/run/redis.sock": as messages and log lines show it.
+inline std::string to_string(const Endpoint& endpoint) {
+  if (!endpoint.path.empty()) return endpoint.path;
+  const bool ipv6 = endpoint.host.find(':') != std::string::npos;
+  return (ipv6 ? '[' + endpoint.host + ']' : endpoint.host) + ':' + std::to_string(endpoint.port);
+}
+
+struct RedisOptions {
+  Endpoint endpoint;
+  std::string username;
+  /// Asked at each dial, so that credentials may rotate; empty: no password.
+  std::function<std::string()> password;
+  int database = 0;
+
+  std::size_t max_connections = 50;
+  milliseconds timeout{5000};           ///< of a call, and of each round trip of a call that takes many
+  bool retry = true;                    ///< send again what is safe to send twice
+  bool keepalive = true;                ///< TCP keepalive
+  milliseconds check_after_idle{1000};  ///< an idle connection this old is looked at before it is used
+
+  std::shared_ptr<const Clock> clock = SystemClock::shared();
+  std::function<std::uint64_t()> random;  ///< 64 random bits, for jitter; empty: std::random_device's seed
+};
+
+}  // namespace cascor::inline CASCOR_CACHE_ABI::redis

@@ -1,0 +1,55 @@
+// The Redis engine: keys and values on one server, through a pool of connections.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <random>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cascor/core/store.hpp"
+#include "cascor/redis/pool.hpp"
+#include "cascor/redis/retry.hpp"
+
+namespace cascor::inline CASCOR_CACHE_ABI::redis {
+
+/// See KeyValueStore. Dials at the first call.
+class RedisBackend final : public KeyValueStore {
+ public:
+  explicit RedisBackend(RedisOptions options);
+
+  StoreAnswer get(std::string_view key, Deadline by) override;
+  std::vector<StoreAnswer> get_many(std::span<const std::string_view> keys, Deadline by) override;
+  std::vector<std::shared_ptr<const CacheError>> set_many(std::span<const StoreEntry> entries, Deadline by) override;
+  std::size_t erase_many(std::span<const std::string_view> keys, Deadline by) override;
+  bool contains(std::string_view key, Deadline by) override;
+  std::size_t erase_matching(const std::string& pattern,
+                             const std::function<bool(std::string_view)>& may_erase) override;
+
+  void ping(Deadline by) override;
+  ServerInfo info(Deadline by) override;
+  PoolState pool() const override { return pool_.state(); }
+
+ private:
+  /// Sends the batch and returns its replies, trying again as RetryPolicy says.
+  std::vector<Reply> run(const Batch& batch, Repeat repeat, Deadline by);
+  /// The same for a single command; throws its error reply.
+  Reply run_one(const Batch& batch, Repeat repeat, Deadline by);
+  void pause(milliseconds delay, Deadline by) const;
+  std::uint64_t random();
+
+  RedisOptions options_;
+  std::mutex random_mutex_;  // guards generator_ only
+  std::mt19937_64 generator_;
+  ConnectionPool pool_;
+};
+
+}  // namespace cascor::inline CASCOR_CACHE_ABI::redis
+
+#if !defined(CASCOR_CACHE_COMPILED)
+#include "cascor/redis/redis_backend.ipp"
+#endif

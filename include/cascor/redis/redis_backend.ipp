@@ -1,0 +1,227 @@
+#pragma once
+
+#include <algorithm>
+#include <charconv>
+#include <thread>
+#include <utility>
+
+#include "cascor/core/errors.hpp"
+#include "cascor/core/glob.hpp"
+#include "cascor/redis/redis_backend.hpp"
+#include "cascor/redis/server_error.hpp"
+
+namespace cascor::inline CASCOR_CACHE_ABI::redis {
+namespace detail {
+
+// How many keys one command or one pipeline takes: enough that the round trip no longer counts, few enough that no
+// other client waits long for its turn.
+inline constexpr std::size_t keys_a_batch = 512;
+inline constexpr std::size_t bytes_a_batch = std::size_t{1} << 20;
+inline constexpr std::string_view keys_a_scan = "1000";
+
+[[noreturn]] CASCOR_CACHE_INLINE void raise_unexpected(std::string_view command) {
+  throw ResponseError{"an unexpected kind of answer to " + std::string{command},
+                      "Something between this program and Redis changes its answers: look at proxies."};
+}
+
+// One "name:value" line of INFO.
+CASCOR_CACHE_INLINE std::string info_field(std::string_view info, std::string_view name) {
+  for (std::size_t at = info.find(name); at != std::string_view::npos; at = info.find(name, at + 1)) {
+    const bool starts_line = at == 0 || info[at - 1] == '\n';
+    if (!starts_line || !info.substr(at + name.size()).starts_with(':')) continue;
+    const std::string_view value = info.substr(at + name.size() + 1);
+    return std::string{value.substr(0, value.find_first_of("\r\n"))};
+  }
+  return {};
+}
+
+CASCOR_CACHE_INLINE std::int64_t to_integer(std::string_view text) noexcept {
+  std::int64_t value = 0;
+  (void)std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+}  // namespace detail
+
+CASCOR_CACHE_INLINE RedisBackend::RedisBackend(RedisOptions options)
+    : options_{std::move(options)}, generator_{std::random_device{}()}, pool_{options_} {}
+
+CASCOR_CACHE_INLINE std::uint64_t RedisBackend::random() {
+  if (options_.random) return options_.random();
+  const std::lock_guard lock{random_mutex_};
+  return generator_();
+}
+
+CASCOR_CACHE_INLINE void RedisBackend::pause(milliseconds delay, Deadline by) const {
+  if (delay.count() > 0) std::this_thread::sleep_for(std::min(delay, by.remaining()));
+}
+
+CASCOR_CACHE_INLINE std::vector<Reply> RedisBackend::run(const Batch& batch, Repeat repeat, Deadline by) {
+  RetryPolicy policy{repeat, options_.retry};
+  const auto random_bits = [this] { return random(); };
+  while (true) {
+    FailedAttempt failed;
+    std::exception_ptr error;
+    try {
+      auto connection = pool_.acquire(by);
+      try {
+        return connection->execute(batch, by);
+      } catch (...) {
+        failed.anything_sent = connection->had_sent();
+        failed.idle_connection = connection->had_served();
+        throw;
+      }
+    } catch (const ConnectionError&) {
+      error = std::current_exception();
+    }
+    // Whatever closed one idle connection has likely closed them all.
+    if (failed.idle_connection) pool_.close_idle();
+    const auto delay = policy.after(failed, by.remaining(), random_bits);
+    if (!delay) std::rethrow_exception(error);
+    pause(*delay, by);
+  }
+}
+
+CASCOR_CACHE_INLINE Reply RedisBackend::run_one(const Batch& batch, Repeat repeat, Deadline by) {
+  Reply reply = std::move(run(batch, repeat, by).front());
+  if (reply.is_error()) server_error(reply.text)->raise();
+  return reply;
+}
+
+CASCOR_CACHE_INLINE StoreAnswer RedisBackend::get(std::string_view key, Deadline by) {
+  Reply reply = std::move(run(Batch{}.add("GET", key), Repeat::safe, by).front());
+  switch (reply.kind) {
+    case Reply::Kind::string: return {std::move(reply.text), nullptr};
+    case Reply::Kind::nil: return {};
+    case Reply::Kind::error: return {std::nullopt, server_error(reply.text)};
+    default: detail::raise_unexpected("GET");
+  }
+}
+
+CASCOR_CACHE_INLINE std::vector<StoreAnswer> RedisBackend::get_many(std::span<const std::string_view> keys,
+                                                                    Deadline by) {
+  std::vector<StoreAnswer> answers;
+  answers.reserve(keys.size());
+  Batch batch;
+  std::vector<std::string_view> arguments;
+  for (std::size_t at = 0; at < keys.size(); at += detail::keys_a_batch) {
+    const auto some = keys.subspan(at, std::min(detail::keys_a_batch, keys.size() - at));
+    arguments.assign(1, "MGET");
+    arguments.insert(arguments.end(), some.begin(), some.end());
+    batch.add(std::span<const std::string_view>{arguments});
+  }
+  if (batch.commands() == 0) return answers;
+  for (Reply& reply : run(batch, Repeat::safe, by)) {
+    const std::size_t expected = std::min(detail::keys_a_batch, keys.size() - answers.size());
+    if (reply.is_error()) {
+      answers.insert(answers.end(), expected, StoreAnswer{std::nullopt, server_error(reply.text)});
+      continue;
+    }
+    if (reply.kind != Reply::Kind::array || reply.elements.size() != expected) detail::raise_unexpected("MGET");
+    for (Reply& element : reply.elements) {
+      answers.push_back(element.kind == Reply::Kind::string ? StoreAnswer{std::move(element.text), nullptr}
+                                                            : StoreAnswer{});
+    }
+  }
+  return answers;
+}
+
+CASCOR_CACHE_INLINE std::vector<std::shared_ptr<const CacheError>> RedisBackend::set_many(
+    std::span<const StoreEntry> entries, Deadline by) {
+  std::vector<std::shared_ptr<const CacheError>> errors;
+  errors.reserve(entries.size());
+  while (errors.size() < entries.size()) {
+    Batch batch;
+    for (const StoreEntry& entry : entries.subspan(errors.size())) {
+      if (batch.commands() == detail::keys_a_batch || batch.bytes().size() > detail::bytes_a_batch) break;
+      if (entry.ttl == no_expiry) {
+        batch.add("SET", entry.key, entry.bytes);
+      } else {
+        batch.add("SET", entry.key, entry.bytes, "PX", std::to_string(entry.ttl.count()));
+      }
+    }
+    for (const Reply& reply : run(batch, Repeat::safe, by)) {
+      errors.push_back(reply.is_error() ? server_error(reply.text) : nullptr);
+    }
+  }
+  return errors;
+}
+
+CASCOR_CACHE_INLINE std::size_t RedisBackend::erase_many(std::span<const std::string_view> keys, Deadline by) {
+  std::size_t erased = 0;
+  std::vector<std::string_view> arguments;
+  for (std::size_t at = 0; at < keys.size(); at += detail::keys_a_batch) {
+    const auto some = keys.subspan(at, std::min(detail::keys_a_batch, keys.size() - at));
+    arguments.assign(1, "UNLINK");
+    arguments.insert(arguments.end(), some.begin(), some.end());
+    const Reply reply = run_one(Batch{}.add(std::span<const std::string_view>{arguments}), Repeat::safe, by);
+    erased += static_cast<std::size_t>(reply.integer);
+  }
+  return erased;
+}
+
+CASCOR_CACHE_INLINE bool RedisBackend::contains(std::string_view key, Deadline by) {
+  return run_one(Batch{}.add("EXISTS", key), Repeat::safe, by).integer == 1;
+}
+
+CASCOR_CACHE_INLINE std::size_t RedisBackend::erase_matching(const std::string& pattern,
+                                                             const std::function<bool(std::string_view)>& may_erase) {
+  const auto deadline = [this] { return Deadline{*options_.clock, options_.timeout}; };
+  if (const GlobPrefix literal = glob_literal_prefix(pattern); literal.whole) {
+    if (!may_erase(literal.text)) return 0;
+    const std::string_view key = literal.text;
+    return erase_many({&key, 1}, deadline());
+  }
+  // One round trip a page: what the last page found goes with the question for the next. UNLINK answers how many were
+  // still there, so that a key that SCAN names twice, or that somebody else removed, counts once or not at all.
+  std::size_t erased = 0;
+  std::string cursor = "0";
+  std::vector<std::string> found;
+  do {
+    Batch batch;
+    batch.add("SCAN", cursor, "MATCH", pattern, "COUNT", detail::keys_a_scan);
+    std::vector<std::string_view> arguments{"UNLINK"};
+    arguments.insert(arguments.end(), found.begin(), found.end());
+    if (!found.empty()) batch.add(std::span<const std::string_view>{arguments});
+    std::vector<Reply> replies = run(batch, Repeat::safe, deadline());
+    for (const Reply& reply : replies) {
+      if (reply.is_error()) server_error(reply.text)->raise();
+    }
+    if (replies.size() > 1) erased += static_cast<std::size_t>(replies[1].integer);
+    Reply& page = replies.front();
+    if (page.elements.size() != 2 || page.elements[1].kind != Reply::Kind::array) detail::raise_unexpected("SCAN");
+    cursor = page.elements[0].text;
+    found.clear();
+    for (Reply& key : page.elements[1].elements) {
+      if (may_erase(key.text)) found.push_back(std::move(key.text));
+    }
+  } while (cursor != "0");
+  const std::vector<std::string_view> rest{found.begin(), found.end()};
+  return erased + erase_many(rest, deadline());
+}
+
+CASCOR_CACHE_INLINE void RedisBackend::ping(Deadline by) {
+  const Reply reply = run_one(Batch{}.add("PING"), Repeat::safe, by);
+  if (reply.text != "PONG") detail::raise_unexpected("PING");
+}
+
+CASCOR_CACHE_INLINE ServerInfo RedisBackend::info(Deadline by) {
+  ServerInfo info;
+  const TimePoint start = std::chrono::steady_clock::now();
+  ping(by);
+  info.ping_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  // Section by section: several at once are understood from Redis 7 on only.
+  std::string all;
+  for (const Reply& reply :
+       run(Batch{}.add("INFO", "server").add("INFO", "clients").add("INFO", "memory"), Repeat::safe, by)) {
+    if (reply.is_error()) info.info_error = reply.text;
+    all.append(reply.is_error() ? std::string{} : reply.text).push_back('\n');
+  }
+  info.version = detail::info_field(all, "redis_version");
+  info.uptime_seconds = detail::to_integer(detail::info_field(all, "uptime_in_seconds"));
+  info.connected_clients = detail::to_integer(detail::info_field(all, "connected_clients"));
+  info.used_memory_human = detail::info_field(all, "used_memory_human");
+  return info;
+}
+
+}  // namespace cascor::inline CASCOR_CACHE_ABI::redis

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <netdb.h>
+
+#include <algorithm>
+#include <cctype>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <thread>
+
+#include "cascor/core/errors.hpp"
+#include "cascor/redis/resolver.hpp"
+
+namespace cascor::inline CASCOR_CACHE_ABI::redis {
+namespace detail {
+
+// Appends what getaddrinfo() says; returns its error.
+CASCOR_CACHE_INLINE int look_up(const std::string& host, std::uint16_t port, int flags, std::vector<Address>& found) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = flags | AI_NUMERICSERV;
+  addrinfo* list = nullptr;
+  const int error = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list);
+  if (error != 0) return error;
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner{list, &::freeaddrinfo};
+  for (const addrinfo* one = list; one != nullptr; one = one->ai_next)
+    found.emplace_back(one->ai_addr, one->ai_addrlen);
+  return 0;
+}
+
+CASCOR_CACHE_INLINE bool is_localhost(std::string_view host) noexcept {
+  constexpr std::string_view name = "localhost";
+  return std::equal(host.begin(), host.end(), name.begin(), name.end(),
+                    [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; });
+}
+
+// Shared with the thread that looks the name up, which may outlive the call. The mutex guards all of it.
+struct LookUp {
+  std::mutex mutex;
+  std::condition_variable ended;
+  bool done = false;
+  int error = 0;
+  std::vector<Address> found;
+};
+
+}  // namespace detail
+
+CASCOR_CACHE_INLINE std::vector<Address> resolve(const std::string& host, std::uint16_t port, const std::string& peer,
+                                                 Deadline by) {
+  std::vector<Address> found;
+  if (detail::is_localhost(host)) {
+    (void)detail::look_up("127.0.0.1", port, AI_NUMERICHOST, found);
+    (void)detail::look_up("::1", port, AI_NUMERICHOST, found);
+    return found;
+  }
+  if (detail::look_up(host, port, AI_NUMERICHOST, found) == 0) return found;
+
+  const auto state = std::make_shared<detail::LookUp>();
+  std::thread{[state, host, port] {
+    std::vector<Address> addresses;
+    const int error = detail::look_up(host, port, AI_ADDRCONFIG, addresses);
+    const std::lock_guard lock{state->mutex};
+    state->found = std::move(addresses);
+    state->error = error;
+    state->done = true;
+    state->ended.notify_all();
+  }}.detach();
+
+  std::unique_lock lock{state->mutex};
+  const milliseconds patience = std::min(by.remaining(), milliseconds{std::chrono::hours{24}});
+  if (!state->ended.wait_for(lock, patience, [&] { return state->done; })) {
+    throw TimeoutError{"Error connecting to Redis on " + peer + ": the name was not resolved in time",
+                       "See whether the name server answers, or give an address instead of a name."};
+  }
+  if (state->error != 0 || state->found.empty()) {
+    throw ConnectionError{"Error connecting to Redis on " + peer + ": " + ::gai_strerror(state->error),
+                          "Correct the host in redis_url; `getent hosts NAME` shows what the system knows."};
+  }
+  return std::move(state->found);
+}
+
+}  // namespace cascor::inline CASCOR_CACHE_ABI::redis

@@ -1,0 +1,39 @@
+// Bytes to and from a server, each call by its deadline. Sockets live here and nowhere else.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "cascor/redis/options.hpp"
+
+namespace cascor::inline CASCOR_CACHE_ABI::redis {
+
+/// A connected stream. For one thread at a time. After any exception it is of no more use.
+class Transport {
+ public:
+  Transport() = default;
+  Transport(const Transport&) = delete;
+  Transport& operator=(const Transport&) = delete;
+  virtual ~Transport() = default;
+
+  /// Writes all of `bytes`; `written` counts up as they are handed to the system, also when it then throws.
+  /// Throws TimeoutError past the deadline, ConnectionError when the connection is gone. Never raises SIGPIPE.
+  virtual void send(std::string_view bytes, std::size_t& written, Deadline by) = 0;
+  /// Reads what has come, at least one byte, waiting for it until the deadline. Throws as send does.
+  virtual std::size_t receive(std::span<char> into, Deadline by) = 0;
+  /// Without waiting: has the peer closed, or sent something that nobody asked for?
+  virtual bool disturbed() noexcept = 0;
+};
+
+/// Connects to the endpoint: every address of its name in turn, under one deadline that bounds the name's look-up too.
+/// Throws ConnectionError "Error connecting to Redis on host:port: reason", or TimeoutError.
+std::unique_ptr<Transport> dial(const Endpoint& endpoint, bool keepalive, Deadline by);
+
+}  // namespace cascor::inline CASCOR_CACHE_ABI::redis
+
+#if !defined(CASCOR_CACHE_COMPILED)
+#include "cascor/redis/transport.ipp"
+#endif
