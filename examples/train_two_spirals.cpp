@@ -1,0 +1,232 @@
+// A real training run that goes through the cache: Cascade-Correlation learns the two-spirals set. The training thread
+// writes metrics every epoch and the topology with every new unit; a viewer thread reads them back and shows them.
+//
+// Exit code: 0 when all points are classified, 1 when not, 2 for bad options or a bad configuration.
+#include <unistd.h>
+
+#include <cascor/cache.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "arguments.hpp"
+#include "cascade/training.hpp"
+#include "cascade/two_spirals.hpp"
+#include "interrupt.hpp"
+#include "live_line.hpp"
+
+namespace {
+
+using cascor::json;
+using std::chrono::milliseconds;
+
+constexpr const char* usage = R"(Usage: train_two_spirals [--config FILE] [--seed N] [--no-viewer] [--pace MS]
+  --config FILE  configuration; without it $CASCOR_CACHE_CONFIG, else conf/app_config.yaml
+  --seed N       start of the random numbers (1); the same seed gives the same run
+  --no-viewer    only train and write
+  --pace MS      milliseconds to rest after each epoch (4 at a terminal, else 1)
+)";
+
+struct Options {
+  bool help = false;
+  std::optional<std::string> config;
+  unsigned seed = 1;
+  bool viewer = true;
+  milliseconds pace{isatty(STDOUT_FILENO) != 0 ? 4 : 1};  // some 1,500 epochs: long enough to be watched
+};
+
+Options parse(int argc, char** argv) {
+  examples::Arguments arguments{argc, argv};
+  Options options;
+  options.help = arguments.flag("--help");
+  options.config = arguments.text("--config");
+  options.seed = arguments.number("--seed", 1'000'000).value_or(options.seed);
+  options.viewer = !arguments.flag("--no-viewer");
+  if (const auto pace = arguments.number("--pace", 1'000)) options.pace = milliseconds{*pace};
+  arguments.end();
+  return options;
+}
+
+/// Hidden unit k is a layer of its own: it sees the inputs and the hidden units before it. Biases are not connections.
+json topology_of(const cascade::Network& network) {
+  json nodes = json::array();
+  json connections = json::array();
+  std::vector<std::string> sources;  // what a unit sees, in the order of its weights, after the bias
+  const auto add_node = [&](const std::string& id, const char* type, Eigen::Index layer) {
+    nodes.push_back({{"id", id}, {"type", type}, {"layer", layer}});
+  };
+  const auto connect = [&](const std::string& id, const Eigen::VectorXd& weights) {
+    Eigen::Index next = 1;
+    for (const auto& source : sources) {
+      connections.push_back({{"from", source}, {"to", id}, {"weight", weights(next++)}});
+    }
+  };
+
+  for (Eigen::Index i = 0; i < network.input_units; ++i) {
+    sources.push_back("input_" + std::to_string(i));
+    add_node(sources.back(), "input", 0);
+  }
+  Eigen::Index layer = 1;
+  for (const auto& weights : network.hidden) {
+    const std::string id = "hidden_" + std::to_string(layer - 1);
+    add_node(id, "hidden", layer++);
+    connect(id, weights);
+    sources.push_back(id);
+  }
+  for (Eigen::Index i = 0; i < network.output_units(); ++i) {
+    const std::string id = "output_" + std::to_string(i);
+    add_node(id, "output", layer);
+    connect(id, network.output_weights.col(i));
+  }
+
+  const auto total = connections.size();
+  return {{"input_units", network.input_units},     {"hidden_units", network.hidden_units()},
+          {"output_units", network.output_units()}, {"nodes", std::move(nodes)},
+          {"connections", std::move(connections)},  {"total_connections", total}};
+}
+
+/// Puts where the run stands into the cache.
+class CachedRun {
+ public:
+  CachedRun(cascor::CacheManager& cache, const cascade::Network& network) : cache_{cache}, network_{network} {}
+
+  void epoch(const cascade::Progress& progress) {
+    if (progress.phase == cascade::output_training) validate();  // candidates leave the outputs as they are
+    write(progress, progress.phase, true);
+  }
+  /// Also before the first unit: what an earlier run left is not this one's.
+  void unit() { cache_.cache_topology(topology_of(network_)); }
+  void end(const cascade::Progress& progress, cascade::Outcome outcome) {
+    unit();  // with the weights of the end
+    write(progress, outcome == cascade::Outcome::solved ? "completed" : "stopped", false);
+  }
+
+ private:
+  void validate() { validation_ = cascade::score(network_.outputs(unseen_.inputs), unseen_.targets); }
+
+  void write(const cascade::Progress& progress, std::string_view phase, bool running) {
+    // A lost Redis is no reason to stop training: the cache falls back to memory and says so in its log.
+    cache_.cache_metrics({{"is_running", running},
+                          {"is_paused", false},
+                          {"current_epoch", progress.epoch},
+                          {"current_loss", progress.score.loss},
+                          {"current_accuracy", progress.score.accuracy},
+                          {"val_loss", validation_.loss},
+                          {"val_accuracy", validation_.accuracy},
+                          {"hidden_units", network_.hidden_units()},
+                          {"metrics_count", progress.epoch},
+                          {"phase", phase}});
+  }
+
+  cascor::CacheManager& cache_;
+  const cascade::Network& network_;
+  const cascade::Dataset unseen_ = cascade::two_spirals(0.5);
+  cascade::Score validation_;
+};
+
+/// Shows the run until it is asked to stop, and its last state then.
+void view(cascor::CacheManager& cache, const std::stop_token& stop) {
+  try {
+    examples::LiveLine line;
+    std::mutex mutex;
+    std::condition_variable_any tick;  // only the stop token wakes it early
+    std::unique_lock lock{mutex};
+    do {
+      line.refresh(cache);
+    } while (!tick.wait_for(lock, stop, examples::redraw_every, [&] { return stop.stop_requested(); }));
+    line.refresh(cache);
+    line.finish();
+  } catch (const std::exception& error) {  // a strict cache throws; training then hears of it, too
+    std::fprintf(stderr, "\nThe viewer stopped: %s\n", error.what());
+  }
+}
+
+const char* describe(cascade::Outcome outcome) {
+  switch (outcome) {
+    case cascade::Outcome::solved: return "solved";
+    case cascade::Outcome::stopped: return "interrupted";
+    case cascade::Outcome::out_of_units: break;
+  }
+  return "not solved with as many hidden units as it may have";
+}
+
+void print_use_of(cascor::CacheManager& cache) {
+  const auto stats = cache.stats();
+  std::printf("  cache backend  %s\n", examples::backend_in_use(cache).c_str());
+  std::printf("  hits           %ju\n", std::uintmax_t{stats.hits});
+  std::printf("  misses         %ju\n", std::uintmax_t{stats.misses});
+  std::printf("  hit rate       %.1f %%\n", 100.0 * stats.hit_rate);
+}
+
+int run(const Options& options) {
+  using clock = std::chrono::steady_clock;
+  cascor::CacheManager cache =
+      options.config ? cascor::CacheManager::from_file(*options.config) : cascor::CacheManager{};
+  const cascade::Dataset spirals = cascade::two_spirals();
+  cascade::Network network{spirals.inputs.cols(), spirals.targets.cols()};
+  CachedRun cached{cache, network};
+
+  cascade::TrainingOptions training;
+  training.seed = options.seed;
+  cascade::TrainingCallbacks callbacks;
+  callbacks.on_epoch = [&](const cascade::Progress& progress) {
+    cached.epoch(progress);
+    std::this_thread::sleep_for(options.pace);
+    return !examples::interrupted();
+  };
+  callbacks.on_unit = [&] { cached.unit(); };
+
+  const auto start = clock::now();
+  cached.unit();
+  std::jthread viewer;
+  if (options.viewer) viewer = std::jthread{[&cache](const std::stop_token& stop) { view(cache, stop); }};
+  const auto [outcome, progress] = cascade::train(network, spirals, training, callbacks);
+  cached.end(progress, outcome);
+  viewer = {};  // asks it to stop and waits for it
+  const std::chrono::duration<double> took = clock::now() - start;
+
+  std::printf("\nTwo spirals, seed %u: %s\n", options.seed, describe(outcome));
+  std::printf("  epochs         %d\n", progress.epoch);
+  std::printf("  hidden units   %td\n", network.hidden_units());
+  std::printf("  training time  %.2f s, paced by %td ms an epoch\n", took.count(),
+              std::ptrdiff_t{options.pace.count()});
+  const double accuracy = cascade::score(network.outputs(spirals.inputs), spirals.targets).accuracy;
+  std::printf("  accuracy       %.1f %% of %td points\n", 100.0 * accuracy, spirals.inputs.rows());
+  print_use_of(cache);
+  return accuracy >= 1.0 ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    const Options options = parse(argc, argv);
+    if (options.help) {
+      std::fputs(usage, stdout);
+      return 0;
+    }
+    examples::stop_on_interrupt();
+    examples::log_above_live_line();
+    return run(options);
+  } catch (const examples::UsageError& error) {
+    std::fprintf(stderr, "%s\n%s", error.what(), usage);
+    return 2;
+  } catch (const cascor::CacheError& error) {
+    std::fprintf(stderr, "%s\n%s\n", error.what(), error.hint().c_str());
+    return error.code() == cascor::ErrorCode::config ? 2 : 1;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+}

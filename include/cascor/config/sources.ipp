@@ -1,0 +1,150 @@
+#pragma once
+
+#include <algorithm>
+#include <set>
+#include <vector>
+
+#include "cascor/config/environment.hpp"
+#include "cascor/config/fields.hpp"
+#include "cascor/config/sources.hpp"
+#include "cascor/config/text.hpp"
+#include "cascor/config/yaml.hpp"
+#include "cascor/core/errors.hpp"
+#include "cascor/core/log.hpp"
+
+namespace cascor::inline CASCOR_CACHE_ABI::detail {
+
+/// Walks `backend.cache` along the table. It goes into no map that is not a section, so it ends whatever the aliases.
+class YamlSettings {
+ public:
+  YamlSettings(CacheConfig& config, Places& places, const std::string& source, const Environment& environment)
+      : fields_{fields_of(config)}, places_{places}, source_{source}, environment_{environment} {}
+
+  void apply(const YamlNode& root) {
+    if (const auto* backend = section(root, "the file", "backend"))
+      if (const auto* cache = section(*backend, "backend", "cache")) apply_section(*cache, "");
+  }
+
+ private:
+  std::string at(const YamlNode& node) const {
+    return source_ + ':' + std::to_string(node.line) + ':' + std::to_string(node.column);
+  }
+
+  [[noreturn]] void refuse(const YamlNode& node, const std::string& problem) const {
+    throw ConfigError{at(node) + ": " + problem, config_hint};
+  }
+
+  void require_map(const YamlNode& node, const std::string& what) const {
+    if (node.kind != YamlNode::Kind::map) refuse(node, what + ": found " + described(node.kind) + "; accepted: a map");
+  }
+
+  /// The value of one key of an outer map, whose other keys are the application's. Null where there is none.
+  const YamlNode* section(const YamlNode& map, const std::string& what, std::string_view name) const {
+    if (map.kind == YamlNode::Kind::null) return nullptr;
+    require_map(map, what);
+    const YamlNode* found = nullptr;
+    for (std::size_t i = 0; i + 1 < map.children.size(); i += 2) {
+      const auto& key = *map.children[i];
+      if (key.kind != YamlNode::Kind::scalar || key.text != name) continue;
+      if (found != nullptr) refuse(key, "found the key " + shown(name) + " twice; accepted: once");
+      found = map.children[i + 1];
+    }
+    return found;
+  }
+
+  /// `prefix` is empty or ends with a dot.
+  void apply_section(const YamlNode& map, const std::string& prefix) {
+    if (map.kind == YamlNode::Kind::null) return;  // every key of it commented out
+    require_map(map, prefix.empty() ? "backend.cache" : prefix.substr(0, prefix.size() - 1));
+    std::set<std::string_view> seen;
+    for (std::size_t i = 0; i + 1 < map.children.size(); i += 2) {
+      const auto& key = *map.children[i];
+      if (key.kind != YamlNode::Kind::scalar) refuse(key, "found " + described(key.kind) + " as a key; accepted: text");
+      if (!seen.insert(key.text).second)
+        refuse(key, "found the key " + shown(prefix + key.text) + " twice; accepted: once");
+      if (key.text == "<<") refuse(key, "found a merge key '<<'; accepted: the keys themselves");
+      apply_key(key, *map.children[i + 1], prefix);
+    }
+  }
+
+  void apply_key(const YamlNode& key, const YamlNode& value, const std::string& prefix) {
+    const std::string path = prefix + key.text;
+    // A key with a dot in it ("tls.verify: true") is not the nested key.
+    const bool nested_name = key.text.find('.') != std::string::npos;
+    const auto is_this = [&](const Field& field) { return field.path == path; };
+    const auto field = nested_name ? fields_.end() : std::find_if(fields_.begin(), fields_.end(), is_this);
+    const auto is_inside = [&](const Field& f) { return f.path.starts_with(path + '.'); };
+    if (field != fields_.end())
+      apply_value(*field, value, value.kind == YamlNode::Kind::null ? key : value);
+    else if (!nested_name && std::any_of(fields_.begin(), fields_.end(), is_inside))
+      apply_section(value, path + '.');
+    else
+      Log{}.warning(at(key) + ": unknown key " + shown(path) + " under backend.cache" +
+                    (nested_name ? " (nested keys are written nested)" : "") + "; the nearest known key is '" +
+                    nearest_name(path, known_paths()) + "'");
+  }
+
+  /// `mark` is where an error is shown: nothing at all has no place of its own.
+  void apply_value(const Field& field, const YamlNode& value, const YamlNode& mark) {
+    const std::string path{field.path};
+    std::string text;
+    if (value.kind == YamlNode::Kind::scalar) {
+      text = expanded(value);
+    } else if (value.kind == YamlNode::Kind::list && field.is_list()) {
+      for (const auto* item : value.children) {
+        if (item->kind != YamlNode::Kind::scalar)
+          refuse(*item, path + ": found " + described(item->kind) + "; accepted: text");
+        text += (item == value.children.front() ? "" : ", ") + expanded(*item);
+      }
+    } else {
+      refuse(mark, path + ": found " + described(value.kind) + "; accepted: " + field.accepted());
+    }
+    if (const auto problem = field.take(text); !problem.empty()) refuse(value, path + ": " + problem);
+    places_[path] = at(value);
+  }
+
+  std::string expanded(const YamlNode& scalar) const { return expand_variables(scalar.text, environment_, at(scalar)); }
+
+  std::vector<std::string> known_paths() const {
+    std::vector<std::string> paths;
+    for (const auto& field : fields_) {
+      paths.emplace_back(field.path.substr(0, field.path.find('.')));  // a section, or the key itself
+      paths.emplace_back(field.path);
+    }
+    return paths;
+  }
+
+  std::vector<Field> fields_;
+  Places& places_;
+  const std::string& source_;
+  const Environment& environment_;
+};
+
+CASCOR_CACHE_INLINE void apply_yaml(CacheConfig& config, Places& places, std::string_view text,
+                                    const std::string& source, const Environment& environment) {
+  const auto document = YamlDocument::parse(text, source);
+  YamlSettings{config, places, source, environment}.apply(document.root());
+}
+
+CASCOR_CACHE_INLINE void apply_variable(const Field& field, const std::string& name, const std::string& text) {
+  const auto problem = field.take(text);
+  if (!problem.empty()) throw ConfigError{name + ": " + std::string{field.path} + ": " + problem, config_hint};
+}
+
+CASCOR_CACHE_INLINE void apply_environment(CacheConfig& config, Places& places, const Environment& environment) {
+  std::vector<std::string> known{"CASCOR_CACHE_CONFIG"};  // names the file: load_default() reads it
+  for (const auto& field : fields_of(config)) {
+    const auto variable = known.emplace_back(field.variable());
+    const auto found = environment.find(variable);
+    if (found == environment.end()) continue;
+    apply_variable(field, variable, found->second);
+    places[std::string{field.path}] = variable;
+  }
+  constexpr std::string_view ours = "CASCOR_CACHE_";
+  for (auto it = environment.lower_bound(ours); it != environment.end() && it->first.starts_with(ours); ++it)
+    if (std::find(known.begin(), known.end(), it->first) == known.end())
+      Log{}.warning(it->first + ": unknown environment variable; the nearest known name is " +
+                    nearest_name(it->first, known, ours));
+}
+
+}  // namespace cascor::inline CASCOR_CACHE_ABI::detail
