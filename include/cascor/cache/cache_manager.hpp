@@ -74,14 +74,14 @@ class BasicCacheManager {
   /// Stores `value` under `key` of the metrics prefix (`cascor:metrics:<key>`), or under "latest", for `ttl`, by
   /// default that of the prefix. True when the configured backend holds it. One round trip; in memory O(size of the
   /// value).
-  StoreResult cache_metrics(std::string_view key, json value, Ttl ttl = {}) {
+  StoreResult cache_metrics(std::string_view key, json value, Ttl ttl = {}) requires Encodes<C, json> {
     return put_named(Prefix::metrics, key, std::move(value), ttl);
   }
   template <class T>
   requires Encodes<C, T> StoreResult cache_metrics(std::string_view key, const T& value, Ttl ttl = {}) {
     return put_named(Prefix::metrics, key, value, ttl);
   }
-  StoreResult cache_metrics(json value) { return cache_metrics("latest", std::move(value)); }
+  StoreResult cache_metrics(json value) requires Encodes<C, json> { return cache_metrics("latest", std::move(value)); }
   template <class T>
   requires(Encodes<C, T> && !detail::TextLike<T>) StoreResult cache_metrics(const T& value) {
     return cache_metrics("latest", value);
@@ -98,14 +98,16 @@ class BasicCacheManager {
   }
 
   /// The same under the topology prefix.
-  StoreResult cache_topology(std::string_view key, json value, Ttl ttl = {}) {
+  StoreResult cache_topology(std::string_view key, json value, Ttl ttl = {}) requires Encodes<C, json> {
     return put_named(Prefix::topology, key, std::move(value), ttl);
   }
   template <class T>
   requires Encodes<C, T> StoreResult cache_topology(std::string_view key, const T& value, Ttl ttl = {}) {
     return put_named(Prefix::topology, key, value, ttl);
   }
-  StoreResult cache_topology(json value) { return cache_topology("latest", std::move(value)); }
+  StoreResult cache_topology(json value) requires Encodes<C, json> {
+    return cache_topology("latest", std::move(value));
+  }
   template <class T>
   requires(Encodes<C, T> && !detail::TextLike<T>) StoreResult cache_topology(const T& value) {
     return cache_topology("latest", value);
@@ -118,14 +120,14 @@ class BasicCacheManager {
   }
 
   /// The same under the history prefix: cached answers to expensive history queries, not the record itself.
-  StoreResult cache_history(std::string_view key, json value, Ttl ttl = {}) {
+  StoreResult cache_history(std::string_view key, json value, Ttl ttl = {}) requires Encodes<C, json> {
     return put_named(Prefix::history, key, std::move(value), ttl);
   }
   template <class T>
   requires Encodes<C, T> StoreResult cache_history(std::string_view key, const T& value, Ttl ttl = {}) {
     return put_named(Prefix::history, key, value, ttl);
   }
-  StoreResult cache_history(json value) { return cache_history("latest", std::move(value)); }
+  StoreResult cache_history(json value) requires Encodes<C, json> { return cache_history("latest", std::move(value)); }
   template <class T>
   requires(Encodes<C, T> && !detail::TextLike<T>) StoreResult cache_history(const T& value) {
     return cache_history("latest", value);
@@ -141,7 +143,7 @@ class BasicCacheManager {
 
   /// Stores `value` under `key` of the namespace. As cache_metrics, but that the TTL comes from the key's longest
   /// prefix. Throws DataError too for the library's own keys (run:, runs, lock:, tag:).
-  StoreResult set(std::string_view key, json value, const SetOptions& options = {}) {
+  StoreResult set(std::string_view key, json value, const SetOptions& options = {}) requires Encodes<C, json> {
     return put(Prefix::other, key, std::move(value), options.ttl);
   }
   template <class T>
@@ -169,7 +171,7 @@ class BasicCacheManager {
   }
   /// Stores all entries in one round trip (512 a pipeline), not atomically; results in the order given.
   std::vector<StoreResult> set_many(std::initializer_list<std::pair<std::string_view, json>> entries,
-                                    const SetOptions& options = {}) {
+                                    const SetOptions& options = {}) requires Encodes<C, json> {
     return set_all(entries, options);
   }
   template <detail::EntryRange R>

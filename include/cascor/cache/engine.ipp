@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -51,9 +53,10 @@ struct Engine::Parts {
   std::array<milliseconds, prefix_count> ttls;
   Counters counters;
   std::shared_ptr<MemoryCounts> memory_counts;
-  MemoryBackend memory;              // the backend itself, or what serves in Redis's place
-  RemoteStore remote;                // with `type: redis`
-  std::optional<Fallback> fallback;  // with `type: redis`; last, as its thread uses the rest
+  MemoryBackend memory;                // the backend itself, or what serves in Redis's place
+  RemoteStore remote;                  // with `type: redis`
+  std::atomic<bool> told_away{false};  // without a fallback: was the last line that Redis is away?
+  std::optional<Fallback> fallback;    // with `type: redis`; last, as its thread uses the rest
 
   explicit Parts(const CacheConfig& wanted)
       : config{wanted.checked()},
@@ -81,6 +84,7 @@ struct Engine::Parts {
     options.everything = glob_escape(keys->key_namespace()) + '*';
     options.max_pending_bytes = memory.max_bytes() / 2;
     options.timeout = config.connection_pool.timeout;
+    options.shutdown_timeout = config.shutdown_timeout;
     options.clock = clock;
     options.log = log;
     options.on_event = config.on_event;
@@ -100,8 +104,9 @@ struct Engine::Parts {
     try {
       remote.store->ping(deadline());
     } catch (const CacheError& error) {
-      if (config.strict) throw;
-      if (!note(error)) log.warning(std::string{"Redis unavailable: "} + error.what());
+      if (config.strict || error.code() == ErrorCode::config) throw;
+      if (!means_away(error)) log.warning(std::string{"Redis unavailable: "} + error.what());
+      (void)note(error);
       return;
     }
     fallback->reached();
@@ -113,29 +118,42 @@ struct Engine::Parts {
 
   // A failed call's error: does memory serve from now on? With `strict`, or without a fallback, never.
   bool note(const CacheError& error) {
-    if (!may_fall_back() || !means_away(error)) return false;
-    fallback->lost(error);
-    return true;
+    if (!means_away(error)) return false;
+    if (may_fall_back()) return fallback->lost(error);
+    if (!config.strict && !told_away.exchange(true)) log.warning(std::string{"Redis unavailable: "} + error.what());
+    return false;
+  }
+  void answered() {
+    fallback->reached();
+    if (told_away.load(std::memory_order_relaxed) && told_away.exchange(false)) {
+      log.info("Redis connection restored: " + remote.server);
+    }
   }
 
   // Runs `remotely` while Redis serves, else `locally`; `locally` returns nullopt when Redis has come back meanwhile.
-  // An error that memory cannot stand in for is `refused`, or thrown with `strict`.
+  // Then there is one more call, by the same deadline, and no third. An error that memory cannot stand in for is
+  // `refused`, or thrown with `strict`.
   template <class Result>
-  Result served(const std::function<Result()>& remotely, const std::function<std::optional<Result>()>& locally,
+  Result served(const std::function<Result(Deadline)>& remotely, const std::function<std::optional<Result>()>& locally,
                 const std::function<Result(const CacheError&)>& refused) {
-    while (true) {
+    const Deadline by = deadline();
+    std::shared_ptr<const CacheError> failed;
+    for (int failures = 0; failures < 2;) {
       if (fallback->live()) {
         try {
-          Result result = remotely();
-          fallback->reached();
+          Result result = remotely(by);
+          answered();
           return result;
         } catch (const CacheError& error) {
           if (config.strict) throw;
-          if (!note(error)) return refused(error);
+          if (!note(error) && fallback->live()) return refused(error);
+          failed = error.share();
+          ++failures;
         }
       }
       if (auto result = locally()) return std::move(*result);
     }
+    return refused(*failed);
   }
 
   Found found_in_memory(std::string_view key) {
@@ -175,7 +193,8 @@ struct Engine::Parts {
         "a value of " + std::to_string(write.value.weight()) + " bytes in memory, more than the whole cache takes",
         "Raise max_memory_mb, or store it in parts.")};
   }
-  std::vector<StoreResult> write_remotely(std::span<Write> writes, std::span<const milliseconds> ttls_of_writes);
+  std::vector<StoreResult> write_remotely(std::span<Write> writes, std::span<const milliseconds> ttls_of_writes,
+                                          Deadline by);
   std::optional<std::vector<StoreResult>> write_in_fallback(std::span<Write> writes,
                                                             std::span<const milliseconds> ttls_of_writes);
 };
@@ -203,7 +222,7 @@ CASCOR_CACHE_INLINE Found Engine::read(Prefix prefix, std::string_view key) {
   const auto start = std::chrono::steady_clock::now();
   Found found = !p.is_remote()
                     ? p.found_in_memory(key)
-                    : p.served<Found>([&] { return p.found_in_redis(p.remote.store->get(key, p.deadline())); },
+                    : p.served<Found>([&](Deadline by) { return p.found_in_redis(p.remote.store->get(key, by)); },
                                       [&] { return std::optional{p.found_in_memory(key)}; },
                                       [](const CacheError& error) { return Parts::failed(error.share()); });
   p.counters.took_get(prefix, std::chrono::steady_clock::now() - start);
@@ -219,10 +238,10 @@ CASCOR_CACHE_INLINE std::vector<Found> Engine::read_many(std::span<const std::st
     return found;
   }
   return p.served<std::vector<Found>>(
-      [&] {
+      [&](Deadline by) {
         std::vector<Found> all;
         all.reserve(keys.size());
-        for (StoreAnswer& answer : p.remote.store->get_many(keys, p.deadline())) {
+        for (StoreAnswer& answer : p.remote.store->get_many(keys, by)) {
           all.push_back(p.found_in_redis(std::move(answer)));
         }
         return all;
@@ -257,7 +276,9 @@ CASCOR_CACHE_INLINE std::vector<StoreResult> Engine::write(std::span<Write> writ
   Parts& p = *parts_;
   std::vector<StoreResult> results;
   if (!p.config.enabled) {
-    results.assign(writes.size(), StoreResult{nullptr});
+    static const auto why = std::make_shared<const ConfigError>("the cache is disabled (backend.cache.enabled: false)",
+                                                                "Enable it to have values kept.");
+    results.assign(writes.size(), StoreResult{why});
     return results;
   }
   const TimePoint now = p.clock->now();
@@ -271,7 +292,8 @@ CASCOR_CACHE_INLINE std::vector<StoreResult> Engine::write(std::span<Write> writ
     for (std::size_t i = 0; i < writes.size(); ++i) results.push_back(p.store_in_memory(writes[i], ttls[i]));
   } else {
     results = p.served<std::vector<StoreResult>>(
-        [&] { return p.write_remotely(writes, ttls); }, [&] { return p.write_in_fallback(writes, ttls); },
+        [&](Deadline by) { return p.write_remotely(writes, ttls, by); },
+        [&] { return p.write_in_fallback(writes, ttls); },
         [&](const CacheError& error) { return std::vector<StoreResult>(writes.size(), StoreResult{error.share()}); });
   }
   const auto took =
@@ -284,8 +306,9 @@ CASCOR_CACHE_INLINE std::vector<StoreResult> Engine::write(std::span<Write> writ
   return results;
 }
 
-CASCOR_CACHE_INLINE std::vector<StoreResult> Engine::Parts::write_remotely(
-    std::span<Write> writes, std::span<const milliseconds> ttls_of_writes) {
+CASCOR_CACHE_INLINE std::vector<StoreResult> Engine::Parts::write_remotely(std::span<Write> writes,
+                                                                           std::span<const milliseconds> ttls_of_writes,
+                                                                           Deadline by) {
   std::vector<std::shared_ptr<const std::string>> bytes;
   std::vector<StoreEntry> entries;
   bytes.reserve(writes.size());
@@ -296,7 +319,7 @@ CASCOR_CACHE_INLINE std::vector<StoreResult> Engine::Parts::write_remotely(
   }
   std::vector<StoreResult> results;
   results.reserve(writes.size());
-  for (auto& error : remote.store->set_many(entries, deadline())) {
+  for (auto& error : remote.store->set_many(entries, by)) {
     if (error && (config.strict || means_away(*error))) error->raise();
     results.push_back(error ? StoreResult{std::move(error)} : StoreResult{CacheTier::redis});
   }
@@ -327,13 +350,13 @@ CASCOR_CACHE_INLINE bool Engine::erase(std::string_view key) {
   if (!p.config.enabled) return false;
   if (!p.is_remote()) return p.memory.erase(key);
   return p.served<bool>(
-      [&] {
-        return p.remote.store->erase_many({&key, 1}, p.deadline()) == 1;
+      [&](Deadline by) {
+        return p.remote.store->erase_many({&key, 1}, by) == 1;
       },
       [&]() -> std::optional<bool> {
         bool erased = false;
         const auto erase_here = [&] { erased = p.memory.erase(key); };
-        if (!p.fallback->keep_invalidation(glob_escape(key), erase_here)) return std::nullopt;
+        if (!p.fallback->keep_erasure(key, erase_here)) return std::nullopt;
         return erased;
       },
       [](const CacheError&) { return false; });
@@ -343,7 +366,7 @@ CASCOR_CACHE_INLINE bool Engine::contains(std::string_view key) {
   Parts& p = *parts_;
   if (!p.config.enabled) return false;
   if (!p.is_remote()) return p.memory.contains(key);
-  return p.served<bool>([&] { return p.remote.store->contains(key, p.deadline()); },
+  return p.served<bool>([&](Deadline by) { return p.remote.store->contains(key, by); },
                         [&] { return std::optional{p.memory.contains(key)}; }, [](const CacheError&) { return false; });
 }
 
@@ -355,18 +378,19 @@ CASCOR_CACHE_INLINE std::size_t Engine::erase_matching(const std::string& patter
     return p.memory.erase_if([&](std::string_view key) { return may_erase(key) && glob_match(pattern, key); });
   };
   if (!p.is_remote()) return erase_here();
-  return p.served<std::size_t>([&] { return p.remote.store->erase_matching(pattern, may_erase); },
-                               [&]() -> std::optional<std::size_t> {
-                                 std::size_t erased = 0;
-                                 if (!p.fallback->keep_invalidation(pattern, [&] { erased = erase_here(); })) {
-                                   return std::nullopt;
-                                 }
-                                 return erased;
-                               },
-                               [&p](const CacheError& error) {
-                                 p.log.warning(std::string{"Invalidation failed: "} + error.what());
-                                 return std::size_t{0};
-                               });
+  return p.served<std::size_t>(
+      [&](Deadline) { return p.remote.store->erase_matching(pattern, may_erase, [&p] { return p.deadline(); }); },
+      [&]() -> std::optional<std::size_t> {
+        std::size_t erased = 0;
+        if (!p.fallback->keep_invalidation(pattern, [&] { erased = erase_here(); })) {
+          return std::nullopt;
+        }
+        return erased;
+      },
+      [&p](const CacheError& error) {
+        p.log.warning(std::string{"Invalidation failed: "} + error.what());
+        return std::size_t{0};
+      });
 }
 
 CASCOR_CACHE_INLINE Health Engine::health() {
@@ -393,7 +417,7 @@ CASCOR_CACHE_INLINE Health Engine::health() {
   if (p.fallback->live()) {
     try {
       const ServerInfo info = p.remote.store->info(p.deadline());
-      p.fallback->reached();
+      p.answered();
       details.last_ping_ms = info.ping_ms;
       health.message = "Redis connection healthy";
       if (info.info_error.empty()) {

@@ -3,11 +3,12 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <random>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -17,6 +18,7 @@
 #include "cascor/core/errors.hpp"
 #include "cascor/core/event.hpp"
 #include "cascor/core/log.hpp"
+#include "cascor/core/random.hpp"
 #include "cascor/core/store.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
@@ -29,7 +31,8 @@ struct FallbackOptions {
   std::string server;      ///< as log lines name it: "localhost:6379"
   std::string everything;  ///< the pattern of all keys of the namespace
   std::size_t max_pending_bytes = 0;
-  milliseconds timeout{5000};  ///< of each round trip of a return
+  milliseconds timeout{5000};           ///< of each round trip of a return
+  milliseconds shutdown_timeout{2000};  ///< for the last attempt to return, at destruction
   std::shared_ptr<const Clock> clock;
   Log log;
   std::function<void(const CacheEvent&)> on_event;
@@ -39,26 +42,29 @@ struct FallbackOptions {
 };
 
 /// LIVE, or FALLBACK with a thread that asks for the server's return and then replays what it has missed. One mutex
-/// guards the state's changes and the pending ones; no I/O and no callback runs under it, but for forget_memory and
-/// the caller's own store into memory in keep(). live() is one relaxed load. Safe from any thread.
+/// guards the state's changes, the pending ones and the announcements; no I/O and no callback runs under it, but for
+/// forget_memory and the caller's own store into memory in keep_…(). live() is one load. Safe from any thread.
 class Fallback {
  public:
   Fallback(KeyValueStore& store, FallbackOptions options);
   Fallback(const Fallback&) = delete;
   Fallback& operator=(const Fallback&) = delete;
-  /// Joins the thread. What is still pending is lost with the memory it stood for; a WARNING says how much.
+  /// With something pending, makes one last attempt to return, of shutdown_timeout at most, and joins the thread. What
+  /// is pending still is lost with the memory it stood for; a line says how much.
   ~Fallback();
 
   bool live() const noexcept { return live_.load(std::memory_order_acquire); }
   /// The server answered. Remembered for health().
   void reached() noexcept { ever_reached_.store(true, std::memory_order_relaxed); }
   /// The server is not to be had: FALLBACK, one WARNING, the thread starts asking. Again while in FALLBACK: nothing.
-  void lost(const CacheError& error);
+  /// False where no thread could be started: then it stays LIVE.
+  bool lost(const CacheError& error);
 
   /// While in FALLBACK, keeps a change for the return and calls `store_in_memory` with the state held; returns false,
   /// having done nothing, when Redis is back: the caller then goes there.
   bool keep_write(std::string_view key, const std::shared_ptr<const std::string>& bytes, TimePoint expires,
                   const std::function<void()>& store_in_memory);
+  bool keep_erasure(std::string_view key, const std::function<void()>& erase_in_memory);
   bool keep_invalidation(const std::string& pattern, const std::function<void()>& erase_in_memory);
 
   /// Asks for the server's return now rather than after the backoff. Does not wait for the answer.
@@ -77,14 +83,27 @@ class Fallback {
   struct Replayed {
     std::uint64_t writes = 0;
     std::uint64_t invalidations = 0;
-    std::uint64_t expired = 0;
+    std::uint64_t refused = 0;
+    std::string why;  // in the server's words, of the last refusal
   };
+  struct Announcement {
+    LogLevel level = LogLevel::info;
+    std::string line;
+    std::string event;  // empty: none
+  };
+  template <class Change>
+  bool keep(const Change& change);
   void run();
-  bool try_return(Replayed& replayed);
+  bool wait_for_next_attempt(std::unique_lock<std::mutex>& lock, milliseconds& bound);
+  void try_return(Replayed& replayed);
   void replay(PendingChanges::Changes& changes, Replayed& replayed);
-  void announce_return(const Replayed& replayed, std::uint64_t dropped) const;
-  void event(const std::string& detail) const;
-  std::uint64_t random();
+  void replay_removals(PendingChanges::Changes& changes, Replayed& replayed);
+  void replay_some_writes(PendingChanges::Changes& changes, Replayed& replayed);
+  template <class Call>
+  void unless_refused(Replayed& replayed, std::uint64_t changes, const Call& call);
+  Deadline round_trip(milliseconds most = milliseconds{2000}) const;
+  void add_return(const Replayed& replayed);
+  void announce(std::unique_lock<std::mutex>& lock);
 
   KeyValueStore& store_;
   const FallbackOptions options_;
@@ -96,10 +115,13 @@ class Fallback {
   PendingChanges pending_;
   std::shared_ptr<const CacheError> last_error_;
   std::uint64_t attempts_ = 0;
+  std::deque<Announcement> announcements_;  // in the order of the changes of state
+  bool announcing_ = false;
   bool nudged_ = false;
   bool stopping_ = false;
-  std::mt19937_64 generator_;  // of the thread only
-  std::thread thread_;         // started at the first loss
+  TimePoint stop_by_{};  // real time; with stopping_
+  Random random_;
+  std::thread thread_;  // started at the first loss
 };
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail

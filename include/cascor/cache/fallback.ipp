@@ -1,24 +1,26 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
+#include <exception>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "cascor/cache/fallback.hpp"
+#include "cascor/redis/server_error.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
 CASCOR_CACHE_INLINE bool means_away(const CacheError& error) noexcept {
   const std::string_view what = error.what();
-  const auto says = [what](std::string_view words) { return what.find(words) != std::string_view::npos; };
+  if (what.starts_with("Error connecting to Redis")) return true;  // whatever the reason
   switch (error.code()) {
-    case ErrorCode::connection:
-    case ErrorCode::timeout: return true;
+    case ErrorCode::connection: return true;
+    // Too many callers at once say nothing about the server.
+    case ErrorCode::timeout: return !what.starts_with("Redis connection pool exhausted");
     // An account that may not do this one thing is served in all others.
-    case ErrorCode::authentication: return !says("NOPERM");
-    case ErrorCode::response:
-      return says("LOADING ") || says("MASTERDOWN ") || says("CLUSTERDOWN ") || says("max number of clients");
+    case ErrorCode::authentication: return !what.starts_with("NOPERM");
+    case ErrorCode::response: return redis::says_unavailable(what);
     default: return false;
   }
 }
@@ -27,64 +29,95 @@ CASCOR_CACHE_INLINE Fallback::Fallback(KeyValueStore& store, FallbackOptions opt
     : store_{store},
       options_{std::move(options)},
       pending_{options_.max_pending_bytes, options_.everything},
-      generator_{std::random_device{}()} {}
+      random_{options_.random} {}
 
 CASCOR_CACHE_INLINE Fallback::~Fallback() {
-  std::size_t lost_writes = 0;
+  if (thread_.get_id() == std::this_thread::get_id()) {
+    options_.log.error("a cache was destroyed from inside one of its own handlers, which is not allowed");
+    std::terminate();
+  }
   {
     const std::lock_guard lock{mutex_};
     stopping_ = true;
-    lost_writes = pending_.writes();
+    stop_by_ = std::chrono::steady_clock::now() + options_.shutdown_timeout;
   }
   wake_.notify_all();
   if (thread_.joinable()) thread_.join();
-  if (lost_writes > 0) {
-    options_.log.warning("Redis did not return: " + std::to_string(lost_writes) +
-                         " writes that waited for it are lost");
+  if (pending_.writes() > 0) {
+    options_.log.info("Redis did not return: " + std::to_string(pending_.writes()) +
+                      " writes that waited for it are lost");
   }
 }
 
-CASCOR_CACHE_INLINE void Fallback::event(const std::string& detail) const {
-  if (!options_.on_event) return;
-  try {
-    options_.on_event({"state", detail});
-  } catch (...) {
-    options_.log.error("CacheConfig::on_event threw; the cache goes on");
+CASCOR_CACHE_INLINE bool Fallback::lost(const CacheError& error) {
+  std::unique_lock lock{mutex_};
+  last_error_ = error.share();
+  if (!live_.load(std::memory_order_relaxed)) return true;
+  if (!thread_.joinable()) {
+    try {
+      thread_ = std::thread{[this] { run(); }};
+    } catch (const std::system_error&) {  // without the thread there would be no return
+      return false;
+    }
   }
-}
-
-CASCOR_CACHE_INLINE std::uint64_t Fallback::random() { return options_.random ? options_.random() : generator_(); }
-
-CASCOR_CACHE_INLINE void Fallback::lost(const CacheError& error) {
-  {
-    const std::lock_guard lock{mutex_};
-    last_error_ = error.share();
-    if (!live_.load(std::memory_order_relaxed) || stopping_) return;
-    live_.store(false, std::memory_order_release);
-    attempts_ = 0;
-    if (!thread_.joinable()) thread_ = std::thread{[this] { run(); }};
-  }
+  live_.store(false, std::memory_order_release);
+  attempts_ = 0;
+  const std::string what = error.what();
+  announcements_.push_back({LogLevel::warning, "Redis unavailable, using memory cache: " + what, "FALLBACK: " + what});
   wake_.notify_all();
-  options_.log.warning(std::string{"Redis unavailable, using memory cache: "} + error.what());
-  event(std::string{"FALLBACK: "} + error.what());
+  announce(lock);
+  return true;
+}
+
+// Under the lock, which it lets go of while the application's code runs. One thread at a time, so that lines and events
+// come in the order of the changes; another one, or a handler that calls the cache, leaves its own to that thread.
+CASCOR_CACHE_INLINE void Fallback::announce(std::unique_lock<std::mutex>& lock) {
+  if (announcing_) return;
+  announcing_ = true;
+  while (!announcements_.empty()) {
+    const Announcement next = std::move(announcements_.front());
+    announcements_.pop_front();
+    lock.unlock();
+    options_.log.write(next.level, next.line);
+    try {
+      if (options_.on_event && !next.event.empty()) options_.on_event({"state", next.event});
+    } catch (...) {
+      options_.log.error("CacheConfig::on_event threw; the cache goes on");
+    }
+    lock.lock();
+  }
+  announcing_ = false;
+}
+
+template <class Change>
+bool Fallback::keep(const Change& change) {
+  const std::lock_guard lock{mutex_};
+  if (live_.load(std::memory_order_relaxed)) return false;
+  change();
+  return true;
 }
 
 CASCOR_CACHE_INLINE bool Fallback::keep_write(std::string_view key, const std::shared_ptr<const std::string>& bytes,
                                               TimePoint expires, const std::function<void()>& store_in_memory) {
-  const std::lock_guard lock{mutex_};
-  if (live_.load(std::memory_order_relaxed)) return false;
-  store_in_memory();
-  pending_.write(key, bytes, expires);
-  return true;
+  return keep([&] {
+    store_in_memory();
+    pending_.write(key, bytes, expires);
+  });
+}
+
+CASCOR_CACHE_INLINE bool Fallback::keep_erasure(std::string_view key, const std::function<void()>& erase_in_memory) {
+  return keep([&] {
+    erase_in_memory();
+    pending_.erase(key);
+  });
 }
 
 CASCOR_CACHE_INLINE bool Fallback::keep_invalidation(const std::string& pattern,
                                                      const std::function<void()>& erase_in_memory) {
-  const std::lock_guard lock{mutex_};
-  if (live_.load(std::memory_order_relaxed)) return false;
-  erase_in_memory();
-  pending_.invalidate(pattern);
-  return true;
+  return keep([&] {
+    erase_in_memory();
+    pending_.invalidate(pattern);
+  });
 }
 
 CASCOR_CACHE_INLINE void Fallback::nudge() {
@@ -101,59 +134,61 @@ CASCOR_CACHE_INLINE Fallback::State Fallback::state() const {
 }
 
 CASCOR_CACHE_INLINE void Fallback::run() {
-  // Full jitter (Brooker, AWS 2015), so that many clients do not come back in the same moment.
-  constexpr milliseconds first{100};
-  constexpr milliseconds most{2000};
-  milliseconds bound = first;
+  constexpr milliseconds first_bound{100};
+  milliseconds bound = first_bound;
   Replayed replayed;
   std::unique_lock lock{mutex_};
-  while (!stopping_) {
+  while (true) {
     if (live_.load(std::memory_order_relaxed)) {
-      bound = first;
+      bound = first_bound;
       replayed = {};
       wake_.wait(lock, [this] { return stopping_ || !live_.load(std::memory_order_relaxed); });
-      continue;
+      if (live_.load(std::memory_order_relaxed)) return;
     }
-    const milliseconds delay{static_cast<milliseconds::rep>(random() % static_cast<std::uint64_t>(bound.count() + 1))};
-    bound = std::min(bound * 2, most);
-    wake_.wait_for(lock, delay, [this] { return stopping_ || nudged_; });
-    nudged_ = false;
-    if (stopping_) break;
+    if (!wait_for_next_attempt(lock, bound)) return;
+    const bool last = stopping_;
     ++attempts_;
     lock.unlock();
-    bool returned = false;
+    std::shared_ptr<const CacheError> error;
     try {
-      returned = try_return(replayed);
-    } catch (const CacheError& error) {
-      lock.lock();
-      last_error_ = error.share();
-      continue;
-    } catch (const std::exception& error) {  // out of memory, or a callback that threw: ask again later
-      options_.log.error(std::string{"the return to Redis failed: "} + error.what());
+      try_return(replayed);
+    } catch (const CacheError& failed) {
+      error = failed.share();
+    } catch (const std::exception&) {  // out of memory
+      options_.log.error("the return to Redis failed within this process; it is tried again");
     }
     lock.lock();
-    if (!returned) continue;
-    const std::uint64_t dropped = pending_.dropped();
-    lock.unlock();
-    announce_return(replayed, dropped);
-    lock.lock();
+    if (error) last_error_ = std::move(error);
+    announce(lock);
+    if (last) return;
   }
 }
 
+// Full jitter (Brooker, AWS 2015), so that many clients do not come back in the same moment. False: no more attempts.
+CASCOR_CACHE_INLINE bool Fallback::wait_for_next_attempt(std::unique_lock<std::mutex>& lock, milliseconds& bound) {
+  constexpr milliseconds most{2000};
+  lock.unlock();
+  const milliseconds delay{static_cast<milliseconds::rep>(random_() % static_cast<std::uint64_t>(bound.count() + 1))};
+  lock.lock();
+  bound = std::min(bound * 2, most);
+  wake_.wait_for(lock, delay, [this] { return stopping_ || nudged_; });
+  nudged_ = false;
+  return !stopping_ || (!pending_.empty() && std::chrono::steady_clock::now() < stop_by_);
+}
+
 // Replays until nothing is pending, then goes LIVE in the same locked step, so that no change falls in between.
-CASCOR_CACHE_INLINE bool Fallback::try_return(Replayed& replayed) {
-  // A short question: who destroys the cache waits for it.
-  store_.ping(Deadline{*options_.clock, std::min(options_.timeout, milliseconds{1000})});
+CASCOR_CACHE_INLINE void Fallback::try_return(Replayed& replayed) {
+  store_.ping(round_trip(milliseconds{1000}));
   reached();
   while (true) {
     PendingChanges::Changes changes;
     {
       const std::lock_guard lock{mutex_};
-      if (stopping_) return false;
       if (pending_.empty()) {
         options_.forget_memory();
         live_.store(true, std::memory_order_release);
-        return true;
+        add_return(replayed);
+        return;
       }
       changes = pending_.take();
     }
@@ -169,46 +204,102 @@ CASCOR_CACHE_INLINE bool Fallback::try_return(Replayed& replayed) {
 
 // Takes out of `changes` what Redis has; what is left when it throws is still to be done.
 CASCOR_CACHE_INLINE void Fallback::replay(PendingChanges::Changes& changes, Replayed& replayed) {
-  while (!changes.invalidations.empty()) {
-    (void)store_.erase_matching(changes.invalidations.front(), options_.may_erase);
-    changes.invalidations.erase(changes.invalidations.begin());
-    ++replayed.invalidations;
+  replay_removals(changes, replayed);
+  while (!changes.writes.empty()) replay_some_writes(changes, replayed);
+}
+
+CASCOR_CACHE_INLINE void Fallback::replay_removals(PendingChanges::Changes& changes, Replayed& replayed) {
+  while (!changes.patterns.empty()) {
+    unless_refused(replayed, 1, [&] {
+      (void)store_.erase_matching(changes.patterns.back(), options_.may_erase, [this] { return round_trip(); });
+      ++replayed.invalidations;
+    });
+    changes.patterns.pop_back();
   }
-  constexpr std::size_t writes_a_batch = 256;
-  while (!changes.writes.empty()) {
-    const TimePoint now = options_.clock->now();
-    std::vector<StoreEntry> entries;
-    auto end = changes.writes.begin();
-    std::uint64_t expired = 0;
-    for (; end != changes.writes.end() && entries.size() < writes_a_batch; ++end) {
-      const auto left = time_left(end->expires, now);
-      if (left && left->count() == 0) {
-        ++expired;
-      } else {
-        entries.push_back({end->key, *end->bytes, left.value_or(no_expiry)});
-      }
+  if (changes.erased.empty()) return;
+  const std::vector<std::string_view> keys{changes.erased.begin(), changes.erased.end()};
+  unless_refused(replayed, keys.size(), [&] {
+    (void)store_.erase_many(keys, round_trip());
+    replayed.invalidations += keys.size();
+  });
+  changes.erased.clear();
+}
+
+// As many as one round trip takes. What has expired meanwhile, or what the server refuses, still took the place of the
+// value before it: that one goes.
+CASCOR_CACHE_INLINE void Fallback::replay_some_writes(PendingChanges::Changes& changes, Replayed& replayed) {
+  constexpr std::size_t most_writes = 256;
+  constexpr std::size_t most_bytes = std::size_t{1} << 20;
+  const TimePoint now = options_.clock->now();
+  std::vector<StoreEntry> entries;
+  std::vector<std::string_view> gone;
+  std::size_t bytes = 0;
+  auto end = changes.writes.begin();
+  for (; end != changes.writes.end() && entries.size() + gone.size() < most_writes; ++end) {
+    if (bytes > 0 && bytes + end->bytes->size() > most_bytes) break;
+    const auto left = time_left(end->expires, now);
+    if (left && left->count() == 0) {
+      gone.push_back(end->key);
+    } else {
+      bytes += end->bytes->size();
+      entries.push_back({end->key, *end->bytes, left.value_or(no_expiry)});
     }
-    std::uint64_t refused = 0;
-    for (const auto& error : store_.set_many(entries, Deadline{*options_.clock, options_.timeout})) {
-      if (error && means_away(*error)) error->raise();
-      refused += error ? 1 : 0;
-    }
-    replayed.writes += entries.size() - refused;
-    replayed.expired += expired;
-    changes.writes.erase(changes.writes.begin(), end);
+  }
+  // Only a large value needs the whole time.
+  const auto errors = store_.set_many(entries, bytes > most_bytes ? round_trip(options_.timeout) : round_trip());
+  for (std::size_t i = 0; i < errors.size(); ++i) {
+    if (!errors[i]) continue;
+    if (means_away(*errors[i])) errors[i]->raise();
+    gone.push_back(entries[i].key);
+    ++replayed.refused;
+    replayed.why = errors[i]->what();
+  }
+  unless_refused(replayed, 0, [&] { (void)store_.erase_many(gone, round_trip()); });
+  replayed.writes += static_cast<std::uint64_t>(std::count(errors.begin(), errors.end(), nullptr));
+  changes.writes.erase(changes.writes.begin(), end);
+}
+
+// What the server refuses for itself must not keep everything else from coming back.
+template <class Call>
+void Fallback::unless_refused(Replayed& replayed, std::uint64_t changes, const Call& call) {
+  try {
+    call();
+  } catch (const CacheError& error) {
+    if (means_away(error)) throw;
+    replayed.refused += changes;
+    replayed.why = error.what();
   }
 }
 
-CASCOR_CACHE_INLINE void Fallback::announce_return(const Replayed& replayed, std::uint64_t dropped) const {
+// Who destroys the cache waits for the one under way, and for what then still can be done in time.
+CASCOR_CACHE_INLINE Deadline Fallback::round_trip(milliseconds most) const {
+  milliseconds limit = std::min(most, options_.timeout);
+  const std::lock_guard lock{mutex_};
+  if (stopping_) {
+    const auto left = std::chrono::ceil<milliseconds>(stop_by_ - std::chrono::steady_clock::now());
+    limit = std::clamp(left, milliseconds{0}, limit);
+  }
+  return Deadline{*options_.clock, limit};
+}
+
+// Under the lock.
+CASCOR_CACHE_INLINE void Fallback::add_return(const Replayed& replayed) {
   const auto count = [](std::uint64_t number, const std::string& noun) {
     return std::to_string(number) + ' ' + noun + (number == 1 ? "" : "s");
   };
-  options_.log.info("Redis connection restored: " + options_.server + " (replayed " + count(replayed.writes, "write") +
-                    ", " + count(replayed.invalidations, "invalidation") + ")");
-  if (dropped > 0) {
-    options_.log.warning(count(dropped, "write") + " in all were dropped while Redis was away: memory was short");
+  announcements_.push_back({LogLevel::info,
+                            "Redis connection restored: " + options_.server + " (replayed " +
+                                count(replayed.writes, "write") + ", " + count(replayed.invalidations, "invalidation") +
+                                ")",
+                            "LIVE: " + options_.server});
+  if (const auto dropped = pending_.take_dropped(); dropped > 0) {
+    announcements_.push_back(
+        {LogLevel::warning, count(dropped, "write") + " dropped while Redis was away: memory was short", {}});
   }
-  event("LIVE: " + options_.server);
+  if (replayed.refused > 0) {
+    announcements_.push_back(
+        {LogLevel::warning, count(replayed.refused, "change") + " that waited for Redis refused: " + replayed.why, {}});
+  }
 }
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail

@@ -27,15 +27,41 @@ CASCOR_CACHE_INLINE void PendingChanges::write(std::string_view key, std::shared
   writes_.push_back({std::string{key}, std::move(bytes), expires});
   const auto added = std::prev(writes_.end());
   by_key_.emplace(added->key, added);
+  erased_.erase(added->key);
   bytes_ += bytes_of(*added);
+  if (bytes_of(*added) > max_bytes_) drop(added);  // alone: the others fit
   keep_within_bounds();
 }
 
+// Without the write Redis would go on with the value before it: that one has to go.
+CASCOR_CACHE_INLINE void PendingChanges::drop(Writes::iterator write) {
+  std::string key = write->key;
+  forget(write);
+  remove_key(std::move(key));
+  ++dropped_;
+}
+
 CASCOR_CACHE_INLINE void PendingChanges::keep_within_bounds() {
-  while (bytes_ > max_bytes_ && !writes_.empty()) {
-    forget(writes_.begin());
-    ++dropped_;
-  }
+  while (bytes_ > max_bytes_ && !writes_.empty()) drop(writes_.begin());
+}
+
+CASCOR_CACHE_INLINE void PendingChanges::remove_key(std::string key) {
+  if (removes_everything()) return;
+  erased_.insert(std::move(key));
+  if (erased_.size() > max_erased) remove_pattern(everything_);
+}
+
+CASCOR_CACHE_INLINE void PendingChanges::remove_pattern(std::string pattern) {
+  if (removes_everything() || std::find(patterns_.begin(), patterns_.end(), pattern) != patterns_.end()) return;
+  patterns_.push_back(std::move(pattern));
+  if (patterns_.back() != everything_ && patterns_.size() <= max_patterns) return;
+  patterns_.assign(1, everything_);
+  erased_.clear();
+}
+
+CASCOR_CACHE_INLINE void PendingChanges::erase(std::string_view key) {
+  if (const auto found = by_key_.find(key); found != by_key_.end()) forget(found->second);
+  remove_key(std::string{key});
 }
 
 CASCOR_CACHE_INLINE void PendingChanges::invalidate(std::string pattern) {
@@ -44,35 +70,33 @@ CASCOR_CACHE_INLINE void PendingChanges::invalidate(std::string pattern) {
     if (glob_match(pattern, write->key)) forget(write);
     write = next;
   }
-  if (std::find(invalidations_.begin(), invalidations_.end(), pattern) != invalidations_.end()) return;
-  invalidations_.push_back(std::move(pattern));
-  if (invalidations_.size() > max_invalidations) invalidations_.assign(1, everything_);
+  remove_pattern(std::move(pattern));
 }
 
 CASCOR_CACHE_INLINE PendingChanges::Changes PendingChanges::take() {
   by_key_.clear();
   bytes_ = 0;
-  return {std::exchange(invalidations_, {}), std::exchange(writes_, {})};
+  return {std::exchange(patterns_, {}), std::exchange(erased_, {}), std::exchange(writes_, {})};
 }
 
 CASCOR_CACHE_INLINE void PendingChanges::put_back(Changes changes) {
-  const std::vector<std::string> newer = std::exchange(invalidations_, std::move(changes.invalidations));
+  const auto gone_since = [this](const std::string& key) {
+    return by_key_.count(key) != 0 || erased_.count(key) != 0 ||
+           std::any_of(patterns_.begin(), patterns_.end(),
+                       [&](const auto& pattern) { return glob_match(pattern, key); });
+  };
   // From the newest of the old ones to the oldest, each to the front: their order is kept.
   for (auto old = changes.writes.rbegin(); old != changes.writes.rend(); ++old) {
-    const bool gone = by_key_.count(old->key) != 0 || std::any_of(newer.begin(), newer.end(), [&](const auto& pattern) {
-                        return glob_match(pattern, old->key);
-                      });
-    if (gone) continue;
+    if (gone_since(old->key)) continue;
     writes_.push_front(std::move(*old));
     by_key_.emplace(writes_.front().key, writes_.begin());
     bytes_ += bytes_of(writes_.front());
   }
-  keep_within_bounds();
-  for (const std::string& pattern : newer) {
-    if (std::find(invalidations_.begin(), invalidations_.end(), pattern) == invalidations_.end()) {
-      invalidations_.push_back(pattern);
-    }
+  for (const std::string& key : changes.erased) {
+    if (by_key_.count(key) == 0) remove_key(key);
   }
+  for (std::string& pattern : changes.patterns) remove_pattern(std::move(pattern));
+  keep_within_bounds();
 }
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail

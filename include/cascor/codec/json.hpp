@@ -21,13 +21,16 @@ using json = nlohmann::json;
 inline constexpr std::size_t max_json_depth = 512;
 
 namespace detail {
-/// Throws DataError where `text` is nested deeper than max_json_depth. One pass over the text.
-void check_json_depth(std::string_view text);
+/// Throws DataError for what the parser must not see: nesting deeper than max_json_depth, and a NUL byte, which it would
+/// take for the end of the text. One pass over the text.
+void check_json_text(std::string_view text);
 /// Turns `value` into what its own JSON text would parse to: NaN and infinities become null, integers that are not
 /// negative become unsigned, binary values become the object that stands for them. Throws DataError where it has no
-/// text: a string that is not UTF-8, nesting deeper than max_json_depth.
+/// text: a string that is not UTF-8, nesting deeper than max_json_depth, a discarded value; part of it may be settled
+/// then.
 void settle_json(json& value);
-/// JSON text of a settled or any other value; NaN and infinities as null. Throws what nlohmann throws.
+/// JSON text of a settled or any other value; NaN and infinities as null. Throws DataError for nesting deeper than
+/// max_json_depth and for a discarded value, and what nlohmann throws for a string that is not UTF-8.
 std::string dump_json(const json& value);
 std::size_t heap_of_json(const json& value) noexcept;
 }  // namespace detail
@@ -47,7 +50,7 @@ struct JsonCodec {
 
   template <class T>
   static T decode(std::string_view bytes) {
-    detail::check_json_depth(bytes);
+    detail::check_json_text(bytes);
     if constexpr (std::is_same_v<T, json>) {
       return json::parse(bytes);
     } else {

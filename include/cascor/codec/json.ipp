@@ -11,7 +11,10 @@ CASCOR_CACHE_INLINE void refuse_json_depth() {
                   "Flatten the value, or store its parts under keys of their own."};
 }
 
-CASCOR_CACHE_INLINE void check_json_depth(std::string_view text) {
+CASCOR_CACHE_INLINE void check_json_text(std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) {
+    throw DataError{"a NUL byte in JSON text", "Look at who wrote it: inside of strings it is written \\u0000."};
+  }
   if (text.size() <= max_json_depth) return;
   std::size_t depth = 0;
   bool quoted = false;
@@ -70,6 +73,20 @@ CASCOR_CACHE_INLINE void check_utf8(const std::string& text) {
   }
 }
 
+// A value that was never one: what a parser gives that was told not to throw.
+CASCOR_CACHE_INLINE void refuse_discarded_json() {
+  throw DataError{"a discarded JSON value", "Look at what the parser said before the value is stored."};
+}
+
+// dump() would overflow the stack of a deeper one, and writes a discarded one as text that nobody reads.
+CASCOR_CACHE_INLINE void check_json_at(const json& value, std::size_t depth) {
+  if (value.is_discarded()) refuse_discarded_json();
+  if (value.is_binary() && depth + 2 > max_json_depth) refuse_json_depth();  // becomes an object that holds an array
+  if (!value.is_structured()) return;
+  if (depth >= max_json_depth) refuse_json_depth();
+  for (const auto& member : value) check_json_at(member, depth + 1);
+}
+
 CASCOR_CACHE_INLINE void settle_json_at(json& value, std::size_t depth) {
   switch (value.type()) {
     case json::value_t::object:
@@ -93,7 +110,10 @@ CASCOR_CACHE_INLINE void settle_json_at(json& value, std::size_t depth) {
       if (!std::isfinite(value.get<double>())) value = nullptr;
       break;
     case json::value_t::binary:
-    case json::value_t::discarded: value = json::parse(value.dump()); break;
+      if (depth + 2 > max_json_depth) refuse_json_depth();
+      value = json::parse(value.dump());
+      break;
+    case json::value_t::discarded: refuse_discarded_json(); break;
     case json::value_t::null:
     case json::value_t::boolean:
     case json::value_t::number_unsigned: break;
@@ -102,7 +122,10 @@ CASCOR_CACHE_INLINE void settle_json_at(json& value, std::size_t depth) {
 
 CASCOR_CACHE_INLINE void settle_json(json& value) { settle_json_at(value, 0); }
 
-CASCOR_CACHE_INLINE std::string dump_json(const json& value) { return value.dump(); }
+CASCOR_CACHE_INLINE std::string dump_json(const json& value) {
+  check_json_at(value, 0);
+  return value.dump();
+}
 
 CASCOR_CACHE_INLINE std::size_t heap_of_json(const json& value) noexcept {
   // A node of std::map: colour, three links, the pair.

@@ -80,7 +80,8 @@ class Now {
   bool known_ = false;
 };
 
-/// The moment by which a call must end, on the clock it was made from. A value; cheap to copy.
+/// The moment by which a call must end, on the clock it was made from. A value; cheap to copy. Nothing or less to wait
+/// has passed at once; more than the clock can tell never passes.
 /// The clock must outlive it: deadlines live as long as a call, clocks as long as a manager.
 class Deadline {
  public:
@@ -99,6 +100,7 @@ class Deadline {
 
  private:
   static TimePoint saturated(TimePoint now, milliseconds within) noexcept {
+    if (within.count() <= 0) return now;
     return within >= std::chrono::floor<milliseconds>(TimePoint::max() - now) ? TimePoint::max() : now + within;
   }
   const Clock* clock_;

@@ -34,6 +34,10 @@ class CacheError : public std::runtime_error {
  public:
   CacheError(ErrorCode code, const std::string& what, const std::string& hint = {})
       : std::runtime_error{what}, code_{code}, hint_{std::make_shared<const std::string>(hint)} {}
+  // Said, so that there is no move: what was moved from would have no hint to refer to.
+  CacheError(const CacheError&) noexcept = default;
+  CacheError& operator=(const CacheError&) noexcept = default;
+  ~CacheError() override = default;
 
   ErrorCode code() const noexcept { return code_; }
   /// What to do about it, in a sentence; may be empty. Valid as long as this object.
@@ -55,11 +59,14 @@ template <class Self, class Base, ErrorCode Code>
 class ErrorType : public Base {
  public:
   explicit ErrorType(const std::string& what, const std::string& hint = {}) : Base{Code, what, hint} {}
-  ErrorType(ErrorCode code, const std::string& what, const std::string& hint) : Base{code, what, hint} {}
   [[noreturn]] void raise() const override { throw static_cast<const Self&>(*this); }
   std::shared_ptr<const CacheError> share() const override {
     return std::make_shared<Self>(static_cast<const Self&>(*this));
   }
+
+ protected:
+  /// For a type below: its code instead of this one's.
+  ErrorType(ErrorCode code, const std::string& what, const std::string& hint) : Base{code, what, hint} {}
 };
 }  // namespace detail
 

@@ -65,10 +65,10 @@ class KeyValueStore {
   /// How many of them were there.
   virtual std::size_t erase_many(std::span<const std::string_view> keys, Deadline by) = 0;
   virtual bool contains(std::string_view key, Deadline by) = 0;
-  /// Removes what matches the pattern and passes `may_erase`; returns how many went. Many round trips, each with the
-  /// engine's own time limit; does not block the server.
-  virtual std::size_t erase_matching(const std::string& pattern,
-                                     const std::function<bool(std::string_view)>& may_erase) = 0;
+  /// Removes what matches the pattern and passes `may_erase`; returns how many went. Many round trips, each by the
+  /// deadline that `next_deadline` gives then; does not block the server.
+  virtual std::size_t erase_matching(const std::string& pattern, const std::function<bool(std::string_view)>& may_erase,
+                                     const std::function<Deadline()>& next_deadline) = 0;
 
   /// Is it there and ready to serve? Throws what is wrong otherwise. One round trip.
   virtual void ping(Deadline by) = 0;

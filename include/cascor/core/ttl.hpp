@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <limits>
 #include <optional>
+#include <type_traits>
 
 #include "cascor/core/clock.hpp"
 #include "cascor/core/errors.hpp"
@@ -12,38 +14,43 @@ namespace cascor::inline CASCOR_CACHE_ABI {
 /// A TTL that never ends.
 inline constexpr milliseconds no_expiry{0};
 
-/// A time to live as a caller gives it: any `std::chrono` duration, kept in milliseconds; a positive one is rounded up,
-/// so that half a millisecond does not become "no expiry". Left out, the key's prefix decides.
+/// A time to live as a caller gives it: any `std::chrono` duration, kept in milliseconds. What is not a whole number of
+/// them is rounded up, so that half a millisecond does not become "no expiry"; of a floating-point duration the last
+/// bits do not count, so that 0.1 s is 100 ms. Left out, the key's prefix decides.
 class Ttl {
  public:
   /// The TTL of the key's prefix.
   constexpr Ttl() noexcept = default;
   template <class Rep, class Period>
   constexpr Ttl(std::chrono::duration<Rep, Period> given) noexcept {  // NOLINT(google-explicit-constructor)
-    const auto count = std::chrono::duration<long double, std::milli>{given}.count();
+    const long double count = std::chrono::duration<long double, std::milli>{given}.count();
     if (!(count >= 0)) {
       state_ = State::negative;  // NaN too
     } else if (count > 9.2e15L) {
       state_ = State::too_long;
     } else {
       state_ = State::given;
-      const auto whole = static_cast<milliseconds::rep>(count);
-      value_ = milliseconds{whole + (static_cast<long double>(whole) < count ? 1 : 0)};
+      const auto nearest = static_cast<milliseconds::rep>(count + 0.5L);
+      long double noise = 0;
+      if constexpr (std::is_floating_point_v<Rep>) {
+        noise = 2 * static_cast<long double>(std::numeric_limits<Rep>::epsilon()) * static_cast<long double>(nearest);
+      }
+      value_ = milliseconds{nearest + (count > static_cast<long double>(nearest) + noise ? 1 : 0)};
     }
   }
 
   /// What it comes to at `now` where the prefix's own is `by_prefix`. Throws DataError if it is negative, or ends past
-  /// what the clock can tell. O(1).
+  /// what the clock can tell; the prefix's own too. O(1).
   milliseconds resolve(milliseconds by_prefix, TimePoint now) const {
-    if (state_ == State::by_prefix) return by_prefix;
-    if (state_ == State::negative) {
+    const milliseconds ttl = state_ == State::by_prefix ? by_prefix : value_;
+    if (state_ == State::negative || ttl.count() < 0) {
       throw DataError{"a negative TTL", "Give a TTL of zero or more; cascor::no_expiry (zero) means no expiry."};
     }
-    if (state_ == State::too_long || value_ > std::chrono::floor<milliseconds>(TimePoint::max() - now)) {
+    if (state_ == State::too_long || ttl >= std::chrono::floor<milliseconds>(TimePoint::max() - now)) {
       throw DataError{"a TTL that ends past what the clock can tell",
                       "Give a shorter one, or cascor::no_expiry for an entry that does not expire."};
     }
-    return value_;
+    return ttl;
   }
 
  private:

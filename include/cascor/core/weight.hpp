@@ -21,24 +21,82 @@ constexpr std::size_t heap_block(std::size_t size) noexcept {
   return chunk < 32 ? 32 : chunk;
 }
 
-/// Bytes of `value`, itself and what it owns on the heap. Overload it in your type's namespace for a type that owns
-/// memory and is not one of these; an unknown type weighs its own size, which is right where it owns none.
+namespace detail {
+/// std::map, std::set, their multi- and unordered sisters.
+template <class T>
+concept NodeContainer = requires(const T& container) {
+  typename T::node_type;
+  typename T::key_type;
+  typename T::value_type;
+  container.size();
+  container.begin();
+};
+template <class T>
+concept Object = !std::is_array_v<T> && !std::is_void_v<T>;
+}  // namespace detail
+
+/// Bytes of `value`, itself and what it owns on the heap. Known are strings, vectors, maps, sets, optionals, pairs and
+/// owning pointers, of each other too; any other type weighs its own size, which is right where it owns nothing. For a
+/// type that does, overload it in that type's namespace, or specialise this template where it is not yours. O(what it
+/// owns).
 template <class T>
 constexpr std::size_t weight_of(const T& value) noexcept;
 
+// All declared before any is defined: each must see all others.
+template <class Character, class Traits>
+std::size_t weight_of(const std::basic_string<Character, Traits>& text) noexcept;
+template <class T>
+std::size_t weight_of(const std::vector<T>& values);
+template <detail::NodeContainer T>
+std::size_t weight_of(const T& container);
+template <class T>
+std::size_t weight_of(const std::optional<T>& value);
+template <class First, class Second>
+std::size_t weight_of(const std::pair<First, Second>& value);
+/// The pointee is charged to whoever holds it, as if it were held once; the control block too.
+template <detail::Object T>
+std::size_t weight_of(const std::shared_ptr<T>& value);
+template <detail::Object T>
+std::size_t weight_of(const std::unique_ptr<T>& value);
+
+template <class T>
+constexpr std::size_t weight_of(const T& /*value*/) noexcept {
+  return sizeof(T);
+}
+
 template <class Character, class Traits>
 std::size_t weight_of(const std::basic_string<Character, Traits>& text) noexcept {
-  const auto* self = reinterpret_cast<const char*>(&text);        // NOLINT(cppcoreguidelines-pro-type-reinterpret-cast)
-  const auto* data = reinterpret_cast<const char*>(text.data());  // NOLINT(cppcoreguidelines-pro-type-reinterpret-cast)
-  const bool inside = data >= self && data < self + sizeof text;
+  const bool inside = text.capacity() <= std::basic_string<Character, Traits>{}.capacity();
   return sizeof text + (inside ? 0 : heap_block((text.capacity() + 1) * sizeof(Character)));
 }
 
 template <class T>
-std::size_t weight_of(const std::vector<T>& values) noexcept(noexcept(weight_of(std::declval<const T&>()))) {
-  std::size_t bytes = sizeof values + heap_block(values.capacity() * sizeof(T));
-  if constexpr (!std::is_trivially_destructible_v<T>) {
-    for (const auto& value : values) bytes += weight_of(value) - sizeof(T);
+std::size_t weight_of(const std::vector<T>& values) {
+  if constexpr (std::is_same_v<T, bool>) {
+    return sizeof values + heap_block(values.capacity() / 8);
+  } else {
+    std::size_t bytes = sizeof values + heap_block(values.capacity() * sizeof(T));
+    if constexpr (!std::is_trivially_destructible_v<T>) {
+      for (const auto& value : values) bytes += weight_of(value) - sizeof(T);
+    }
+    return bytes;
+  }
+}
+
+template <detail::NodeContainer T>
+std::size_t weight_of(const T& container) {
+  using Element = typename T::value_type;
+  std::size_t node = 0;
+  std::size_t bytes = sizeof container;
+  if constexpr (requires { container.bucket_count(); }) {
+    node = heap_block(2 * sizeof(void*) + sizeof(Element));  // the next one, and the hash
+    bytes += heap_block(container.bucket_count() * sizeof(void*));
+  } else {
+    node = heap_block(4 * sizeof(void*) + sizeof(Element));  // colour and three links
+  }
+  bytes += container.size() * node;
+  if constexpr (!std::is_trivially_destructible_v<Element>) {
+    for (const auto& element : container) bytes += weight_of(element) - sizeof(Element);
   }
   return bytes;
 }
@@ -53,20 +111,14 @@ std::size_t weight_of(const std::pair<First, Second>& value) {
   return sizeof value + weight_of(value.first) - sizeof(First) + weight_of(value.second) - sizeof(Second);
 }
 
-/// The pointee is charged to whoever holds it, as if it were held once; the control block too.
-template <class T>
+template <detail::Object T>
 std::size_t weight_of(const std::shared_ptr<T>& value) {
-  return sizeof value + (value ? heap_block(weight_of(*value) + 2 * sizeof(void*)) : 0);
+  return sizeof value + (value ? heap_block(sizeof(T) + 2 * sizeof(void*)) + weight_of(*value) - sizeof(T) : 0);
 }
 
-template <class T>
+template <detail::Object T>
 std::size_t weight_of(const std::unique_ptr<T>& value) {
-  return sizeof value + (value ? heap_block(weight_of(*value)) : 0);
-}
-
-template <class T>
-constexpr std::size_t weight_of(const T&) noexcept {
-  return sizeof(T);
+  return sizeof value + (value ? heap_block(sizeof(T)) + weight_of(*value) - sizeof(T) : 0);
 }
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI

@@ -5,9 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <new>
-#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -19,15 +19,15 @@ namespace detail {
 /// Why an entry left.
 enum class Removal : unsigned char { none, erased, replaced, expired, evicted };
 
-/// What an eviction policy keeps in each entry. Guarded by the shard's lock.
+/// What an eviction policy keeps in each entry. Guarded by the shard's lock; once the entry has left its shard, by
+/// whoever removed it.
 struct PolicyNode {
   PolicyNode* newer = nullptr;
   PolicyNode* older = nullptr;
-  std::size_t hash = 0;
+  std::uint64_t hash = 0;
   std::size_t charge = 0;
   std::uint8_t frequency = 0;
   bool in_main = false;
-  bool charge_passed_on = false;  ///< its successor under the same key took its bytes over
   Removal removal = Removal::none;
 };
 
@@ -35,24 +35,26 @@ struct PolicyNode {
 /// policy's part is guarded by the shard's lock; the last reference deletes it.
 template <class Value>
 struct Entry : PolicyNode {
+  static constexpr std::size_t max_key_size = std::numeric_limits<std::uint32_t>::max();
+
   TimePoint stored;
   TimePoint expires;
   std::atomic<std::uint32_t> references{1};
-  std::uint32_t key_size = 0;
+  std::uint32_t key_size;
   Value value;
 
   std::string_view key() const noexcept { return {reinterpret_cast<const char*>(this + 1), key_size}; }
 
-  /// Throws what allocation or Value's move throws; nothing is left behind then.
+  /// The key has at most max_key_size bytes. Throws what allocation or Value's move throws; nothing is left behind
+  /// then.
   static Entry* make(std::string_view key, Value&& value, TimePoint stored, TimePoint expires) {
-    void* block = ::operator new (sizeof(Entry) + key.size(), std::align_val_t{alignof(Entry)});
+    void* const block = allocate(sizeof(Entry) + key.size());
     try {
-      auto* entry = ::new (block) Entry{std::move(value), stored, expires};
-      entry->key_size = static_cast<std::uint32_t>(key.size());
-      std::memcpy(static_cast<void*>(entry + 1), key.data(), key.size());
+      auto* entry = ::new (block) Entry(key, std::move(value), stored, expires);
+      if (!key.empty()) std::memcpy(static_cast<void*>(entry + 1), key.data(), key.size());
       return entry;
     } catch (...) {
-      ::operator delete (block, std::align_val_t{alignof(Entry)});
+      deallocate(block);
       throw;
     }
   }
@@ -60,11 +62,28 @@ struct Entry : PolicyNode {
   static void release(Entry* entry) noexcept {
     if (entry->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
     entry->~Entry();
-    ::operator delete (entry, std::align_val_t{alignof(Entry)});
+    deallocate(entry);
   }
 
  private:
-  Entry(Value&& v, TimePoint s, TimePoint e) : stored{s}, expires{e}, value{std::move(v)} {}
+  // Round brackets: in braces a json or a vector of any would become a list that holds the value.
+  Entry(std::string_view key, Value&& v, TimePoint s, TimePoint e)
+      : stored{s}, expires{e}, key_size{static_cast<std::uint32_t>(key.size())}, value(std::move(v)) {}
+
+  static void* allocate(std::size_t size) {
+    if constexpr (alignof(Entry) > __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
+      return ::operator new (size, std::align_val_t{alignof(Entry)});
+    } else {
+      return ::operator new(size);
+    }
+  }
+  static void deallocate(void* block) noexcept {
+    if constexpr (alignof(Entry) > __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
+      ::operator delete (block, std::align_val_t{alignof(Entry)});
+    } else {
+      ::operator delete(block);
+    }
+  }
 };
 
 }  // namespace detail
@@ -91,10 +110,10 @@ class [[nodiscard]] CacheHandle {
   explicit operator bool() const noexcept { return entry_ != nullptr; }
   /// The value; undefined on an empty handle, as with any smart pointer.
   const Value& operator*() const noexcept { return entry_->value; }
-  const Value* operator->() const noexcept { return &entry_->value; }
-  const Value* get() const noexcept { return entry_ != nullptr ? &entry_->value : nullptr; }
+  const Value* operator->() const noexcept { return std::addressof(entry_->value); }
+  const Value* get() const noexcept { return entry_ != nullptr ? std::addressof(entry_->value) : nullptr; }
 
-  /// When it was stored and when it expires (TimePoint::max(): never), on the cache's clock.
+  /// When it was stored and when it expires (TimePoint::max(): never), on the cache's clock. Undefined on an empty one.
   TimePoint stored_at() const noexcept { return entry_->stored; }
   TimePoint expires_at() const noexcept { return entry_->expires; }
 
@@ -106,7 +125,7 @@ class [[nodiscard]] CacheHandle {
     handle.entry_ = entry;
     return handle;
   }
-  const detail::Entry<Value>* node() const noexcept { return entry_; }
+  detail::Entry<Value>* node() const noexcept { return entry_; }
 
  private:
   detail::Entry<Value>* entry_ = nullptr;

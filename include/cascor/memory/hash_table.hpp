@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -10,41 +11,59 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
-/// Entries by key. Guarded by the shard's lock. Owns nothing.
+/// Entries by key. Guarded by the shard's lock. Owns nothing. At most three quarters full, and given back when it has
+/// become less than a quarter full, so that it weighs little beside what it holds.
 template <class Value>
 class HashTable {
  public:
   using Node = Entry<Value>;
+  /// Bytes of the table an entry: a slot of 16, half full on average.
+  static constexpr std::size_t bytes_per_entry = 32;
 
-  Node* find(std::size_t hash, std::string_view key) const noexcept {
+  Node* find(std::uint64_t hash, std::string_view key) const noexcept {
     if (slots_.empty()) return nullptr;
-    for (std::size_t i = hash & mask();; i = (i + 1) & mask()) {
+    for (std::size_t i = home(hash);; i = next(i)) {
       const Slot& slot = slots_[i];
       if (slot.entry == nullptr) return nullptr;
       if (slot.hash == hash && slot.entry->key() == key) return slot.entry;
     }
   }
   /// Makes room for one more, so that the insert that follows cannot fail. May throw std::bad_alloc, changing nothing.
+  /// O(1) on average.
   void reserve_one() {
-    if (slots_.empty() || (size_ + 1) * 4 > slots_.size() * 3) grow();
+    if (slots_.empty() || (size_ + 1) * 4 > slots_.size() * 3) {
+      resize(slots_.empty() ? fewest : slots_.size() * 2);
+    } else if (slots_.size() > fewest && size_ * 4 < slots_.size()) {
+      try {
+        resize(slots_.size() / 2);
+      } catch (...) {  // it stays larger than it need be
+      }
+    }
   }
   void insert(Node& entry) noexcept {
-    place(slots_, entry);
+    place(entry);
     ++size_;
   }
-  void replace(Node& old, Node& by) noexcept { slots_[position(old)].entry = &by; }
-  void erase(Node& entry) noexcept {
-    std::size_t hole = position(entry);
-    for (std::size_t i = (hole + 1) & mask(); slots_[i].entry != nullptr; i = (i + 1) & mask()) {
-      const std::size_t home = slots_[i].hash & mask();
-      if (((i - home) & mask()) < ((i - hole) & mask())) continue;
-      slots_[hole] = slots_[i];
-      hole = i;
+  void replace(const Node& old, Node& by) noexcept { slots_[position(old)].entry = &by; }
+  void erase(const Node& entry) noexcept { close(position(entry)); }
+  /// Erases every entry for which `leaves` is true, which may already have done with it what it likes. O(slots).
+  template <class Leaves>
+  void erase_if(Leaves&& leaves) {
+    // Closing a gap only moves entries from further on to it or behind it, also round the end: none is passed over.
+    for (std::size_t i = 0; i < slots_.size();) {
+      if (slots_[i].entry != nullptr && leaves(*slots_[i].entry)) {
+        close(i);
+      } else {
+        ++i;
+      }
     }
-    slots_[hole] = Slot{};
-    --size_;
+  }
+  void clear() noexcept {
+    slots_ = {};
+    size_ = 0;
   }
   std::size_t size() const noexcept { return size_; }
+  std::size_t slots() const noexcept { return slots_.size(); }
   /// Visits every entry; `visit` must not change the table.
   template <class Visit>
   void each(Visit&& visit) const {
@@ -54,26 +73,40 @@ class HashTable {
   }
 
  private:
+  static constexpr std::size_t fewest = 16;
   struct Slot {
-    std::size_t hash = 0;
+    std::uint64_t hash = 0;
     Node* entry = nullptr;
   };
-  std::size_t mask() const noexcept { return slots_.size() - 1; }
+  std::size_t home(std::uint64_t hash) const noexcept { return static_cast<std::size_t>(hash) & (slots_.size() - 1); }
+  std::size_t next(std::size_t i) const noexcept { return (i + 1) & (slots_.size() - 1); }
+  std::size_t distance(std::size_t from, std::size_t to) const noexcept { return (to - from) & (slots_.size() - 1); }
   std::size_t position(const Node& entry) const noexcept {
-    std::size_t i = entry.hash & mask();
-    while (slots_[i].entry != &entry) i = (i + 1) & mask();
+    std::size_t i = home(entry.hash);
+    while (slots_[i].entry != &entry) i = next(i);
     return i;
   }
-  static void place(std::vector<Slot>& slots, Node& entry) noexcept {
-    const std::size_t mask = slots.size() - 1;
-    std::size_t i = entry.hash & mask;
-    while (slots[i].entry != nullptr) i = (i + 1) & mask;
-    slots[i] = Slot{entry.hash, &entry};
+  void place(Node& entry) noexcept {
+    std::size_t i = home(entry.hash);
+    while (slots_[i].entry != nullptr) i = next(i);
+    slots_[i] = Slot{entry.hash, &entry};
   }
-  void grow() {
-    std::vector<Slot> larger(slots_.empty() ? 16 : slots_.size() * 2);
-    each([&larger](Node& entry) { place(larger, entry); });
-    slots_.swap(larger);
+  void close(std::size_t gap) noexcept {
+    for (std::size_t i = next(gap); slots_[i].entry != nullptr; i = next(i)) {
+      const std::size_t start = home(slots_[i].hash);
+      if (distance(start, i) < distance(gap, i)) continue;  // it would come to stand before its home
+      slots_[gap] = slots_[i];
+      gap = i;
+    }
+    slots_[gap] = Slot{};
+    --size_;
+  }
+  void resize(std::size_t slots) {
+    std::vector<Slot> old(slots);
+    old.swap(slots_);
+    for (const Slot& slot : old) {
+      if (slot.entry != nullptr) place(*slot.entry);
+    }
   }
 
   std::vector<Slot> slots_;

@@ -1,6 +1,8 @@
 // Least recently used: one list, newest first; a hit moves its entry to the front, the victim is at the back.
 #pragma once
 
+#include <cstddef>
+
 #include "cascor/memory/entry.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
@@ -34,8 +36,9 @@ class EntryList {
   std::size_t size_ = 0;
 };
 
-/// The contract of a policy: inserted, hit and removed tell it what happens; victim() names the entry to evict, which
-/// the shard then removes with evicted = true. replaced() puts a new entry into an old one's place.
+/// The contract of a policy: inserted, hit and removed tell it what happens; victim() names the entry to evict, null
+/// where there is none, which the shard then removes with evicted = true. replaced() puts a new entry into an old one's
+/// place, and counts as a hit. clear() forgets everything. Guarded by the shard's lock; nothing throws.
 class LruPolicy {
  public:
   void inserted(PolicyNode& node) noexcept { list_.push_newest(node); }
@@ -50,6 +53,10 @@ class LruPolicy {
   }
   void removed(PolicyNode& node, bool /*evicted*/) noexcept { list_.remove(node); }
   PolicyNode* victim() noexcept { return list_.oldest(); }
+  void clear() noexcept { list_ = {}; }
+
+  /// Bytes it needs for an entry beside what is in the entry.
+  static constexpr std::size_t bytes_per_entry = 0;
 
  private:
   EntryList list_;

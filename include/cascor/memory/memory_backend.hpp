@@ -1,6 +1,7 @@
 // The memory tier: stored values of any type under full keys, with its share of the statistics by prefix.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -24,12 +25,12 @@ class MemoryCounts {
   void inserted(std::string_view key, std::size_t charge) noexcept {
     auto& one = of(key);
     one.entries.fetch_add(1, std::memory_order_relaxed);
-    one.bytes.fetch_add(charge, std::memory_order_relaxed);
+    one.bytes.fetch_add(static_cast<std::int64_t>(charge), std::memory_order_relaxed);
   }
   void removed(std::string_view key, std::size_t charge, Removal why) noexcept {
     auto& one = of(key);
     one.entries.fetch_sub(1, std::memory_order_relaxed);
-    one.bytes.fetch_sub(charge, std::memory_order_relaxed);
+    one.bytes.fetch_sub(static_cast<std::int64_t>(charge), std::memory_order_relaxed);
     if (why == Removal::evicted) one.evictions.fetch_add(1, std::memory_order_relaxed);
     if (why == Removal::expired) one.expirations.fetch_add(1, std::memory_order_relaxed);
   }
@@ -38,8 +39,8 @@ class MemoryCounts {
       const auto& one = counts_[p];
       auto& named = stats.prefixes[std::string{to_string(static_cast<Prefix>(p))}];
       for (PrefixStats* to : {static_cast<PrefixStats*>(&stats), &named}) {
-        to->entries += one.entries.load(std::memory_order_relaxed);
-        to->bytes += one.bytes.load(std::memory_order_relaxed);
+        to->entries += at_least_none(one.entries);
+        to->bytes += at_least_none(one.bytes);
         to->evictions += one.evictions.load(std::memory_order_relaxed);
         to->expirations += one.expirations.load(std::memory_order_relaxed);
       }
@@ -48,11 +49,15 @@ class MemoryCounts {
 
  private:
   struct alignas(64) Counts {
-    std::atomic<std::uint64_t> entries{0};
-    std::atomic<std::uint64_t> bytes{0};
+    std::atomic<std::int64_t> entries{
+        0};  // below zero for a moment where an entry's removal is told before its insertion
+    std::atomic<std::int64_t> bytes{0};
     std::atomic<std::uint64_t> evictions{0};
     std::atomic<std::uint64_t> expirations{0};
   };
+  static std::uint64_t at_least_none(const std::atomic<std::int64_t>& count) noexcept {
+    return static_cast<std::uint64_t>(std::max(std::int64_t{0}, count.load(std::memory_order_relaxed)));
+  }
   Counts& of(std::string_view key) noexcept { return counts_[static_cast<std::size_t>(keys_->prefix_of(key))]; }
 
   std::shared_ptr<const KeySpace> keys_;

@@ -1,11 +1,12 @@
 // A cache in this process, bounded in bytes: shards behind one budget.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <limits>
 #include <memory>
 #include <string_view>
 #include <thread>
@@ -17,7 +18,10 @@
 #include "cascor/core/glob.hpp"
 #include "cascor/core/ttl.hpp"
 #include "cascor/core/weight.hpp"
+#include "cascor/memory/budget.hpp"
 #include "cascor/memory/entry.hpp"
+#include "cascor/memory/free_pages.hpp"
+#include "cascor/memory/key_hash.hpp"
 #include "cascor/memory/shard.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI {
@@ -27,7 +31,10 @@ struct MemoryCacheOptions {
   milliseconds default_ttl = no_expiry;            ///< for set() without a TTL; 0: no expiry
   Eviction eviction = Eviction::lru;               ///< who leaves when it is full
   std::shared_ptr<const Clock> clock = nullptr;    ///< null: the system's
-  std::size_t shards = 0;                          ///< a power of two; 0: one for each 16 MiB, at most 16
+  /// Keep the process's resident memory near the bound too: what was evicted goes back to the system, an eighth of the
+  /// bound at a time. It costs a set() now and then some milliseconds, a twentieth of the time in all. glibc only.
+  bool give_back_pages = false;
+  std::size_t shards = 0;  ///< rounded down to a power of two, at most 256; 0: one for each 16 MiB, at most 16
 };
 
 /// Counted since the cache was made.
@@ -44,20 +51,26 @@ struct NoObserver {
 };
 
 /// Values by key with a TTL, bounded in bytes; least recently used out first. Every member may be called from any
-/// thread at once. Values are immutable once stored and shared with their readers; their destructors run outside locks.
+/// thread at once. Values are immutable once stored and shared with their readers; their destructors run outside locks,
+/// and may use the cache.
 ///
 /// Value: any movable type. It weighs what weight_of says, asked once, when it is stored.
-/// Observer: is told of each entry that comes and goes, outside locks, from the thread that caused it.
+/// Observer: is told of each entry that comes and goes, outside locks, from the thread that caused it; must not throw.
+/// Of an entry that one thread stores and another removes at once it may hear in either order.
 template <class Value, class Observer = NoObserver>
 class MemoryCache {
  public:
   using Handle = CacheHandle<Value>;
 
+  /// Throws DataError for a default TTL that is negative or past the clock.
   explicit MemoryCache(MemoryCacheOptions options = {}, Observer observer = {})
-      : options_{std::move(options)}, observer_{std::move(observer)} {
+      : options_{std::move(options)},
+        observer_{std::move(observer)},
+        budget_{options_.max_bytes},
+        free_pages_{options_.give_back_pages ? options_.max_bytes / 8 : 0} {
     if (!options_.clock) options_.clock = SystemClock::shared();
-    const std::size_t wanted = options_.shards != 0 ? options_.shards : options_.max_bytes / (std::size_t{16} << 20);
-    const std::size_t count = std::bit_floor(wanted < 1 ? 1 : (wanted > 16 ? 16 : wanted));
+    (void)Ttl{}.resolve(options_.default_ttl, options_.clock->now());
+    const std::size_t count = shard_count(options_);
     shards_.reserve(count);
     for (std::size_t i = 0; i < count; ++i) shards_.push_back(std::make_unique<Shard>(options_.eviction));
   }
@@ -66,8 +79,9 @@ class MemoryCache {
   ~MemoryCache() = default;
 
   /// Stores `value` under `key` in place of what was there; false, and nothing under the key, where it is larger than
-  /// the whole cache. Throws DataError for a TTL that is negative or past the clock, what moving or weighing the value
-  /// throws, or std::bad_alloc; the cache is then as it was. O(1) plus the entries that make room; one allocation.
+  /// the whole cache (or the key than 4 GiB). Throws DataError for a TTL that is negative or past the clock, what
+  /// moving or weighing the value throws, or std::bad_alloc; the cache is then as it was. O(1) plus the entries that
+  /// make room; one allocation.
   bool set(std::string_view key, Value value, Ttl ttl = {}) {
     const TimePoint now = options_.clock->now();
     const milliseconds lives = ttl.resolve(options_.default_ttl, now);
@@ -82,35 +96,30 @@ class MemoryCache {
   }
   /// The same for a caller that wants to know the time too: the clock is read once for both, if at all.
   Handle get(std::string_view key, Now& now) {
-    const std::size_t hash = hash_of(key);
-    RemovedList removed;
-    Handle handle = Handle::adopt(shard(hash).get(hash, key, now, removed));
-    settle(removed);
-    return handle;
+    const std::uint64_t hash = hash_(key);
+    Leaving leaving{*this};
+    return Handle::adopt(shard(hash).get(hash, key, now, leaving));
   }
 
   /// Like get(), without counting as a use.
   bool contains(std::string_view key) {
     Now now{*options_.clock};
-    const std::size_t hash = hash_of(key);
-    RemovedList removed;
-    const bool there = shard(hash).contains(hash, key, now, removed);
-    settle(removed);
-    return there;
+    const std::uint64_t hash = hash_(key);
+    Leaving leaving{*this};
+    return shard(hash).contains(hash, key, now, leaving);
   }
 
   /// Removes the entry; was there a live one? O(1).
   bool erase(std::string_view key) {
     Now now{*options_.clock};
-    const std::size_t hash = hash_of(key);
-    RemovedList removed;
-    const bool erased = shard(hash).erase(hash, key, now, removed);
-    settle(removed);
-    return erased;
+    const std::uint64_t hash = hash_(key);
+    Leaving leaving{*this};
+    return shard(hash).erase(hash, key, now, leaving);
   }
 
   /// Removes every entry whose key matches the Redis glob, or for whose key `matches` is true (it is called under a
-  /// lock, must not throw and must not use the cache); how many live ones went. O(entries).
+  /// lock and must not use the cache; where it throws, what it was true for is gone); how many live ones went.
+  /// O(entries), no allocation.
   std::size_t erase_matching(std::string_view pattern) {
     return erase_if([pattern](std::string_view key) noexcept { return glob_match(pattern, key); });
   }
@@ -118,26 +127,28 @@ class MemoryCache {
   std::size_t erase_if(Matches&& matches) {
     Now now{*options_.clock};
     std::size_t alive = 0;
-    for (auto& one : shards_) {
-      RemovedList removed;
-      alive += one->erase_if(now, removed, matches);
-      settle(removed);
+    for (const auto& one : shards_) {
+      Leaving leaving{*this};
+      alive += one->erase_if(now, leaving, matches);
     }
+    free_pages_.give_back();
     return alive;
   }
 
-  /// Removes everything. Handles keep their values.
-  void clear() {
-    for (auto& one : shards_) {
-      RemovedList removed;
-      one->clear(removed);
-      settle(removed);
+  /// Removes everything. Handles keep their values. O(entries), no allocation.
+  void clear() noexcept {
+    for (const auto& one : shards_) {
+      Leaving leaving{*this};
+      one->clear(leaving);
     }
+    free_pages_.give_back();
   }
 
-  /// Stores `value` in place of the very entry that `expected` holds, with its times; false where it is there no more.
+  /// Stores `value` in place of the very entry that `expected` holds, with its times; false, and nothing changed, where
+  /// that one is there no more, has expired, or the value is larger than the whole cache. Throws as set() does.
   bool replace(std::string_view key, const Handle& expected, Value value) {
-    return put(key, std::move(value), expected.stored_at(), expected.expires_at(), &expected) == Stored::yes;
+    if (!expected) return false;
+    return put(key, std::move(value), expected.stored_at(), expected.expires_at(), expected.node()) == Stored::yes;
   }
 
   /// Entries held, those included that have expired and were not looked at since.
@@ -147,8 +158,8 @@ class MemoryCache {
     return entries;
   }
   /// Bytes charged; never more than max_bytes().
-  std::size_t bytes() const noexcept { return used_.load(std::memory_order_relaxed); }
-  std::size_t max_bytes() const noexcept { return options_.max_bytes; }
+  std::size_t bytes() const noexcept { return budget_.used(); }
+  std::size_t max_bytes() const noexcept { return budget_.limit(); }
   const Clock& clock() const noexcept { return *options_.clock; }
   MemoryCacheStats stats() const noexcept {
     return {evictions_.load(std::memory_order_relaxed), expirations_.load(std::memory_order_relaxed),
@@ -158,101 +169,99 @@ class MemoryCache {
  private:
   using Node = detail::Entry<Value>;
   using Shard = detail::Shard<Value>;
-  using RemovedList = detail::Removed<Value>;
   enum class Stored : unsigned char { yes, too_large, not_expected };
 
-  // The spread over shards takes the hash's upper half, the table its lower bits.
-  static std::size_t hash_of(std::string_view key) noexcept { return std::hash<std::string_view>{}(key); }
-  Shard& shard(std::size_t hash) noexcept { return *shards_[(hash >> 40) & (shards_.size() - 1)]; }
+  // What leaves in one operation. On every way out of it, and outside locks: first its bytes go back, then the observer
+  // hears of it, at last the values are let go of. Either of these two may use the cache.
+  class Leaving : public detail::Removed<Value> {
+   public:
+    explicit Leaving(MemoryCache& cache) noexcept : cache_{cache} {}
+    Leaving(const Leaving&) = delete;
+    Leaving& operator=(const Leaving&) = delete;
+    ~Leaving() {
+      if (!this->empty()) cache_.account(*this);
+    }
 
-  // What an entry costs beside its value: its block, and its part of a table three quarters full at most, half on
-  // average after growth.
-  static std::size_t charge_of(std::string_view key, const Value& value) {
-    constexpr std::size_t slot = 16 * 2;
-    const std::size_t block = heap_block(sizeof(Node) + key.size());
-    return block + slot + weigh(value) - sizeof(Value);
+   private:
+    MemoryCache& cache_;
+  };
+
+  static std::size_t shard_count(const MemoryCacheOptions& options) noexcept {
+    if (options.shards != 0) return std::bit_floor(std::min<std::size_t>(options.shards, 256));
+    return std::bit_floor(std::clamp<std::size_t>(options.max_bytes / (std::size_t{16} << 20U), 1, 16));
   }
-  static std::size_t weigh(const Value& value) {
+  // The table takes the hash's lower bits.
+  Shard& shard(std::uint64_t hash) noexcept { return *shards_[(hash >> 48U) & (shards_.size() - 1)]; }
+
+  // What an entry costs beside its value: its block, and its part of the table and the policy. More than any cache
+  // takes, where that is not a number.
+  std::size_t charge_of(std::string_view key, const Value& value) const {
     using cascor::weight_of;
-    return weight_of(value);
+    const std::size_t weight = weight_of(value);
+    const std::size_t heap = weight > sizeof(Value) ? weight - sizeof(Value) : 0;
+    const std::size_t own = heap_block(sizeof(Node) + key.size()) + detail::HashTable<Value>::bytes_per_entry +
+                            (options_.eviction == Eviction::s3fifo ? detail::S3FifoPolicy::bytes_per_entry : 0);
+    constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
+    return key.size() > Node::max_key_size || heap > most - own ? most : own + heap;
   }
 
-  Stored put(std::string_view key, Value&& value, TimePoint now, TimePoint expires, const Handle* expected) {
+  Stored put(std::string_view key, Value&& value, TimePoint now, TimePoint expires, const Node* expected) {
     const std::size_t charge = charge_of(key, value);
-    if (charge > options_.max_bytes) {
+    if (charge > max_bytes() || charge == std::numeric_limits<std::size_t>::max()) {
       refusals_.fetch_add(1, std::memory_order_relaxed);
       if (expected == nullptr) erase(key);  // the value there is no longer the newest: better none than an old one
       return Stored::too_large;
     }
-    Node* const entry = Node::make(key, std::move(value), now, expires);
-    Handle mine = Handle::adopt(entry);  // lets go of the entry if it is not put in
-    entry->hash = hash_of(key);
-    entry->charge = charge;
-    Shard& home = shard(entry->hash);
+    const Handle mine = Handle::adopt(Node::make(key, std::move(value), now, expires));
+    Node& entry = *mine.node();
+    entry.hash = hash_(key);
+    entry.charge = charge;
+    Shard& home = shard(entry.hash);
+    detail::Allowance room{budget_};
     while (true) {
-      RemovedList removed;
-      entry->retain();  // the table's reference
-      const auto done = put_or_drop(home, *entry, expected, removed);
-      settle(removed);
+      const auto done = put_once(home, entry, expected, room);
       if (done == Shard::Put::not_expected) return Stored::not_expected;
       if (done == Shard::Put::done) break;
-      make_room(home);
+      evict_elsewhere(room);
     }
     observer_.inserted(key, charge);
+    free_pages_.give_back();
     return Stored::yes;
   }
-  typename Shard::Put put_or_drop(Shard& home, Node& entry, const Handle* expected, RemovedList& removed) {
-    const Node* const old = expected != nullptr ? expected->node() : nullptr;
+  typename Shard::Put put_once(Shard& home, Node& entry, const Node* expected, detail::Allowance& room) {
+    // A shard makes its own room, unless it has less than half its share: then one that has more must give, or a large
+    // value that emptied this one would leave it small for ever.
+    const std::size_t keep = shards_.size() == 1 ? 0 : bytes() / shards_.size() / 2;
     Now now{*options_.clock};
-    try {
-      const auto done = home.put(entry, old, now, removed, [this](std::ptrdiff_t more) { return reserve(more); });
-      if (done != Shard::Put::done) Node::release(&entry);
-      return done;
-    } catch (...) {
-      Node::release(&entry);
-      throw;
-    }
+    Leaving leaving{*this};
+    return home.put(entry, expected, now, leaving, room, keep);
   }
-  // Bytes are taken before an entry goes in, so that bytes() never passes the limit, whoever else stores at once.
-  bool reserve(std::ptrdiff_t more) noexcept {
-    if (more <= 0) {
-      used_.fetch_sub(static_cast<std::size_t>(-more), std::memory_order_relaxed);
-      return true;
-    }
-    const auto wanted = static_cast<std::size_t>(more);
-    std::size_t used = used_.load(std::memory_order_relaxed);
-    while (used + wanted <= options_.max_bytes) {
-      if (used_.compare_exchange_weak(used, used + wanted, std::memory_order_relaxed)) return true;
-    }
-    return false;
-  }
-  // Evicts one entry, of the shard that needs the room or, where that is empty, of another: a large value may take more
-  // than a shard's share.
-  void make_room(Shard& home) {
+  void evict_elsewhere(detail::Allowance& room) {
+    const auto fullest = std::max_element(shards_.begin(), shards_.end(),
+                                          [](const auto& a, const auto& b) { return a->charge() < b->charge(); });
     Now now{*options_.clock};
-    RemovedList removed;
-    bool evicted = home.evict_one(now, removed);
-    for (std::size_t i = 0; !evicted && i < shards_.size(); ++i) evicted = shards_[i]->evict_one(now, removed);
-    settle(removed);
-    if (!evicted) std::this_thread::yield();  // the room is promised to entries that other threads are putting in
+    Leaving leaving{*this};
+    if ((*fullest)->evict_one(now, leaving, room)) return;
+    // All that is left is in the hands of others, who may be waiting for what is in these.
+    room.give_back();
+    std::this_thread::yield();
   }
-  // Gives back the bytes of what left, unless its successor took them over, and tells the observer.
-  void settle(const RemovedList& removed) {
-    std::size_t freed = 0;
-    removed.each([this, &freed](const Node& entry) {
-      const bool expired = entry.removal == detail::Removal::expired;
-      if (!entry.charge_passed_on) freed += entry.charge;
-      if (expired) expirations_.fetch_add(1, std::memory_order_relaxed);
+  void account(const Leaving& leaving) noexcept {
+    budget_.give_back(leaving.freed());
+    leaving.each([this](const Node& entry) {
+      if (entry.removal == detail::Removal::expired) expirations_.fetch_add(1, std::memory_order_relaxed);
       if (entry.removal == detail::Removal::evicted) evictions_.fetch_add(1, std::memory_order_relaxed);
+      if (entry.removal != detail::Removal::replaced) free_pages_.freed(entry.charge);
       observer_.removed(entry.key(), entry.charge, entry.removal);
     });
-    if (freed != 0) used_.fetch_sub(freed, std::memory_order_relaxed);
   }
 
   MemoryCacheOptions options_;
   Observer observer_;
+  detail::KeyHash hash_;
   std::vector<std::unique_ptr<Shard>> shards_;
-  alignas(64) std::atomic<std::size_t> used_{0};
+  detail::Budget budget_;
+  detail::FreePages free_pages_;
   std::atomic<std::uint64_t> evictions_{0};
   std::atomic<std::uint64_t> expirations_{0};
   std::atomic<std::uint64_t> refusals_{0};

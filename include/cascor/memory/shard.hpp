@@ -2,15 +2,17 @@
 // handed out in a Removed list and destroyed by the caller, outside the lock.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <string_view>
 #include <utility>
 #include <variant>
-#include <vector>
 
 #include "cascor/core/eviction.hpp"
 #include "cascor/core/ttl.hpp"
+#include "cascor/memory/budget.hpp"
 #include "cascor/memory/hash_table.hpp"
 #include "cascor/memory/lru_policy.hpp"
 #include "cascor/memory/s3fifo_policy.hpp"
@@ -27,11 +29,15 @@ class Removed {
   ~Removed() {
     while (first_ != nullptr) Entry<Value>::release(pop());
   }
-  void add(Entry<Value>& entry, Removal why) noexcept {
+  /// `freed`: bytes that now belong to nobody. They are not its whole charge where a successor or an allowance has it.
+  void add(Entry<Value>& entry, Removal why, std::size_t freed) noexcept {
     entry.removal = why;
     entry.older = first_;
     first_ = &entry;
+    freed_ += freed;
   }
+  bool empty() const noexcept { return first_ == nullptr; }
+  std::size_t freed() const noexcept { return freed_; }
   template <class Visit>
   void each(Visit&& visit) const {
     for (PolicyNode* node = first_; node != nullptr; node = node->older) visit(static_cast<const Entry<Value>&>(*node));
@@ -40,12 +46,16 @@ class Removed {
  private:
   Entry<Value>* pop() noexcept { return static_cast<Entry<Value>*>(std::exchange(first_, first_->older)); }
   PolicyNode* first_ = nullptr;
+  std::size_t freed_ = 0;
 };
 
+/// Part of a cache: the entries whose hash falls to it. Bytes are the caller's to take and to give back. Safe from any
+/// thread.
 template <class Value>
 class alignas(64) Shard {
  public:
   using Node = Entry<Value>;
+  using Out = Removed<Value>;
 
   explicit Shard(Eviction eviction) {
     if (eviction == Eviction::s3fifo) policy_.template emplace<S3FifoPolicy>();
@@ -53,109 +63,132 @@ class alignas(64) Shard {
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
   ~Shard() {
-    Removed<Value> removed;
-    clear(removed);
+    Out out;
+    clear(out);
   }
 
   /// The live entry of the key, retained for the caller; one that has expired leaves.
-  Node* get(std::size_t hash, std::string_view key, Now& now, Removed<Value>& removed) {
+  Node* get(std::uint64_t hash, std::string_view key, Now& now, Out& out) {
     const std::lock_guard lock{mutex_};
-    Node* const entry = live(hash, key, now, removed);
+    Node* const entry = live(hash, key, now, out);
     if (entry == nullptr) return nullptr;
     std::visit([entry](auto& policy) { policy.hit(*entry); }, policy_);
     entry->retain();
     return entry;
   }
-  bool contains(std::size_t hash, std::string_view key, Now& now, Removed<Value>& removed) {
+  bool contains(std::uint64_t hash, std::string_view key, Now& now, Out& out) {
     const std::lock_guard lock{mutex_};
-    return live(hash, key, now, removed) != nullptr;
+    return live(hash, key, now, out) != nullptr;
   }
-  /// Puts `entry` in, in place of any other of its key, if `reserve(more)` grants the bytes it needs beyond those of
-  /// the one it replaces (a negative number gives some back). With `expected` set, only in place of that very entry.
+
   enum class Put : unsigned char { done, no_room, not_expected };
-  template <class Reserve>
-  Put put(Node& entry, const Node* expected, Now& now, Removed<Value>& removed, Reserve&& reserve) {
+  /// Puts `entry` in, retained for the table, in place of any other of its key; with `expected` set, only in place of
+  /// that very entry, alive. Its bytes come from `room`, from the one it replaces and from those evicted for it, as
+  /// long as more than `keep` bytes are here. May throw std::bad_alloc, changing nothing.
+  Put put(Node& entry, const Node* expected, Now& now, Out& out, Allowance& room, std::size_t keep) {
     const std::lock_guard lock{mutex_};
-    Node* const old = table_.find(entry.hash, entry.key());
-    if (expected != nullptr && old != expected) return Put::not_expected;
-    const std::size_t freed = old != nullptr ? old->charge : 0;
-    if (old == nullptr) table_.reserve_one();
-    if (!reserve(static_cast<std::ptrdiff_t>(entry.charge) - static_cast<std::ptrdiff_t>(freed))) return Put::no_room;
+    Node* old = table_.find(entry.hash, entry.key());
+    if (expected != nullptr && (old != expected || has_expired(*old, now))) return Put::not_expected;
+    if (old == nullptr) {
+      table_.reserve_one();
+    } else {
+      std::visit([old](auto& policy) { policy.hit(*old); }, policy_);  // so that others leave before it
+    }
+    while (!room.exchange(entry.charge, old != nullptr ? old->charge : 0)) {
+      const Node* const victim = charge() > keep ? evict(now, out, room) : nullptr;
+      if (victim == nullptr) return Put::no_room;
+      if (victim == old) old = nullptr;
+    }
+    entry.retain();
     if (old == nullptr) {
       table_.insert(entry);
       std::visit([&entry](auto& policy) { policy.inserted(entry); }, policy_);
+      set_charge(charge() + entry.charge);
     } else {
       table_.replace(*old, entry);
       std::visit([&entry, old](auto& policy) { policy.replaced(*old, entry); }, policy_);
-      old->charge_passed_on = true;
-      removed.add(*old, has_expired(*old, now) ? Removal::expired : Removal::replaced);
+      set_charge(charge() - old->charge + entry.charge);
+      out.add(*old, has_expired(*old, now) ? Removal::expired : Removal::replaced, 0);
     }
     return Put::done;
   }
-  /// Was a live entry of the key removed? One that has expired leaves too, and does not count.
-  bool erase(std::size_t hash, std::string_view key, Now& now, Removed<Value>& removed) {
+  /// Evicts the entry that the policy names and credits its bytes to `room`; false where there is none.
+  bool evict_one(Now& now, Out& out, Allowance& room) {
     const std::lock_guard lock{mutex_};
-    Node* const entry = live(hash, key, now, removed);
+    return evict(now, out, room) != nullptr;
+  }
+
+  /// Was a live entry of the key removed? One that has expired leaves too, and does not count.
+  bool erase(std::uint64_t hash, std::string_view key, Now& now, Out& out) {
+    const std::lock_guard lock{mutex_};
+    Node* const entry = live(hash, key, now, out);
     if (entry == nullptr) return false;
-    take(*entry, Removal::erased, removed);
+    table_.erase(*entry);
+    forget(*entry, Removal::erased, out, entry->charge);
     return true;
   }
   /// Removes every entry whose key `matches`; how many of them were alive.
   template <class Matches>
-  std::size_t erase_if(Now& now, Removed<Value>& removed, Matches&& matches) {
+  std::size_t erase_if(Now& now, Out& out, Matches&& matches) {
     const std::lock_guard lock{mutex_};
-    std::vector<Node*> found;
-    table_.each([&](Node& entry) {
-      if (matches(entry.key())) found.push_back(&entry);
-    });
     std::size_t alive = 0;
-    for (Node* const entry : found) {
-      const bool expired = has_expired(*entry, now);
+    table_.erase_if([&](Node& entry) {
+      if (!matches(entry.key())) return false;
+      const bool expired = has_expired(entry, now);
       alive += expired ? 0 : 1;
-      take(*entry, expired ? Removal::expired : Removal::erased, removed);
-    }
+      forget(entry, expired ? Removal::expired : Removal::erased, out, entry.charge);
+      return true;
+    });
     return alive;
   }
-  /// Evicts the entry that the policy names; false where there is none.
-  bool evict_one(Now& now, Removed<Value>& removed) {
+  void clear(Out& out) noexcept {
     const std::lock_guard lock{mutex_};
-    PolicyNode* const victim = std::visit([](auto& policy) { return policy.victim(); }, policy_);
-    if (victim == nullptr) return false;
-    auto& entry = static_cast<Node&>(*victim);
-    take(entry, has_expired(entry, now) ? Removal::expired : Removal::evicted, removed);
-    return true;
+    table_.each([&out](Node& entry) { out.add(entry, Removal::erased, entry.charge); });
+    table_.clear();
+    std::visit([](auto& policy) { policy.clear(); }, policy_);
+    set_charge(0);
   }
-  void clear(Removed<Value>& removed) {
-    const std::lock_guard lock{mutex_};
-    while (PolicyNode* const victim = std::visit([](auto& policy) { return policy.victim(); }, policy_)) {
-      take(static_cast<Node&>(*victim), Removal::erased, removed);
-    }
-  }
+
   std::size_t size() const {
     const std::lock_guard lock{mutex_};
     return table_.size();
   }
+  /// Bytes of the entries here.
+  std::size_t charge() const noexcept { return charge_.load(std::memory_order_relaxed); }
 
  private:
-  Node* live(std::size_t hash, std::string_view key, Now& now, Removed<Value>& removed) {
+  Node* live(std::uint64_t hash, std::string_view key, Now& now, Out& out) {
     Node* const entry = table_.find(hash, key);
     if (entry == nullptr) return nullptr;
     if (!has_expired(*entry, now)) return entry;
-    take(*entry, Removal::expired, removed);
+    table_.erase(*entry);
+    forget(*entry, Removal::expired, out, entry->charge);
     return nullptr;
   }
   static bool has_expired(const Node& entry, Now& now) noexcept {
     return entry.expires != TimePoint::max() && entry.expires <= now();
   }
-  void take(Node& entry, Removal why, Removed<Value>& removed) noexcept {
+  const Node* evict(Now& now, Out& out, Allowance& room) noexcept {
+    PolicyNode* const victim = std::visit([](auto& policy) { return policy.victim(); }, policy_);
+    if (victim == nullptr) return nullptr;
+    auto& entry = static_cast<Node&>(*victim);
     table_.erase(entry);
-    std::visit([&entry, why](auto& policy) { policy.removed(entry, why == Removal::evicted); }, policy_);
-    removed.add(entry, why);
+    forget(entry, has_expired(entry, now) ? Removal::expired : Removal::evicted, out, 0);
+    room.add(entry.charge);
+    return &entry;
   }
+  // Of an entry that the table no longer has.
+  void forget(Node& entry, Removal why, Out& out, std::size_t freed) noexcept {
+    std::visit([&entry, why](auto& policy) { policy.removed(entry, why == Removal::evicted); }, policy_);
+    set_charge(charge() - entry.charge);
+    out.add(entry, why, freed);
+  }
+  void set_charge(std::size_t bytes) noexcept { charge_.store(bytes, std::memory_order_relaxed); }
 
   mutable std::mutex mutex_;
   HashTable<Value> table_;
   std::variant<LruPolicy, S3FifoPolicy> policy_;
+  std::atomic<std::size_t> charge_{0};  // written under the lock, read without it too
 };
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail

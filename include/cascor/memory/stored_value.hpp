@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "cascor/core/weight.hpp"
@@ -13,20 +14,22 @@ namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
 /// Names a type without RTTI: the address of a variable of its own.
 template <class T>
-inline constexpr char type_tag = 0;
+inline char type_tag = 0;  // not const, lest a linker folds equal constants into one
 
 /// One decoded form.
 struct Form {
   const void* type = nullptr;
   std::shared_ptr<const void> value;
-  std::size_t weight = 0;  ///< of the value, itself included
+  std::size_t weight = 0;  ///< of the value, itself and its block included
+  bool unweighed = false;  ///< weight_of was given for its size alone, although it may own more
 
   template <class T>
   static Form of(std::shared_ptr<const T> value) {
     using cascor::weight_of;
     Form form;
     form.type = &type_tag<T>;
-    form.weight = heap_block(weight_of(*value) + 2 * sizeof(void*));
+    form.weight = weight_of(value) - sizeof value;
+    form.unweighed = !std::is_trivially_destructible_v<T> && weight_of(*value) == sizeof(T);
     form.value = std::move(value);
     return form;
   }
@@ -57,17 +60,19 @@ class StoredValue {
   std::shared_ptr<const std::string> bytes() const {
     return bytes_ ? bytes_ : std::make_shared<const std::string>(encode_(first_.value.get()));
   }
-  /// This value with one more form; the second one makes way where both are taken.
+  /// This value with one more form; the second one makes way where both are taken. A type that weight_of does not know
+  /// is taken to own about what it was made from.
   StoredValue with(Form form) const {
+    if (form.unweighed) form.weight += bytes_ ? bytes_->size() : first_.weight / 2;
     StoredValue more = *this;
     (more.first_.type == nullptr ? more.first_ : more.second_) = std::move(form);
     return more;
   }
 
   std::size_t weight() const noexcept {
-    std::size_t bytes = sizeof *this + first_.weight + second_.weight;
-    if (bytes_) bytes += heap_block(sizeof(std::string) + 2 * sizeof(void*)) + heap_block(bytes_->capacity() + 1);
-    return bytes;
+    using cascor::weight_of;
+    const std::size_t bytes = sizeof *this + first_.weight + second_.weight;
+    return bytes + weight_of(bytes_) - sizeof bytes_;
   }
   friend std::size_t weight_of(const StoredValue& value) noexcept { return value.weight(); }
 

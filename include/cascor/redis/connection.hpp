@@ -1,8 +1,10 @@
 // One connection to one server: dialled, introduced, then batches of commands, each answered in order.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,29 +15,35 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI::redis {
 
-/// Commands written one behind the other, to be sent as one.
+/// The kind of answer that a command has. An error fits everywhere, nil where a string may be.
+struct Answer {
+  enum Kind : unsigned char { any, status, string, integer, array };
+  Kind kind = any;
+  std::size_t elements = 0;  ///< of an array; 0: however many
+
+  bool fits(const Reply& reply) const noexcept;
+};
+
+/// Commands written one behind the other, to be sent as one, each with the kind of answer that it has.
 class Batch {
  public:
-  template <class... Arguments>
-  Batch& add(const Arguments&... arguments) {
-    return add({std::string_view{arguments}...});
+  template <class... Words>
+  Batch& add(Answer answer, const Words&... words) {
+    const std::array<std::string_view, sizeof...(Words)> all{std::string_view{words}...};
+    return add_words(answer, all);
   }
-  Batch& add(std::initializer_list<std::string_view> arguments) {
-    append_command(bytes_, arguments);
-    ++commands_;
-    return *this;
-  }
-  Batch& add(std::span<const std::string_view> arguments) {
-    append_command(bytes_, arguments);
-    ++commands_;
+  Batch& add_words(Answer answer, std::span<const std::string_view> words) {
+    append_command(bytes_, words);
+    answers_.push_back(answer);
     return *this;
   }
   std::string_view bytes() const noexcept { return bytes_; }
-  std::size_t commands() const noexcept { return commands_; }
+  std::size_t commands() const noexcept { return answers_.size(); }
+  const std::vector<Answer>& answers() const noexcept { return answers_; }
 
  private:
   std::string bytes_;
-  std::size_t commands_ = 0;
+  std::vector<Answer> answers_;
 };
 
 /// For one thread at a time: the pool lends it. Whatever went wrong on it, it is broken for good: a late answer can
@@ -47,7 +55,7 @@ class Connection {
   Connection(const RedisOptions& options, Deadline by);
 
   /// Sends the batch and reads an answer for each of its commands; error replies are answers. Throws TimeoutError or
-  /// ConnectionError, and is broken then.
+  /// ConnectionError, the latter also for an answer of a kind that the command does not have, and is broken then.
   std::vector<Reply> execute(const Batch& batch, Deadline by);
 
   bool broken() const noexcept { return broken_; }
@@ -61,6 +69,8 @@ class Connection {
 
  private:
   void introduce(const RedisOptions& options, Deadline by);
+  // As execute(); `replies` holds what came also when it throws.
+  void exchange(const Batch& batch, std::vector<Reply>& replies, Deadline by);
 
   std::unique_ptr<Transport> transport_;
   ReplyReader reader_;

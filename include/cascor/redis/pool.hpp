@@ -18,7 +18,9 @@ namespace cascor::inline CASCOR_CACHE_ABI::redis {
 /// Safe from any thread; every lease must end before the pool does.
 class ConnectionPool {
  public:
-  explicit ConnectionPool(const RedisOptions& options) : options_{options} {}
+  explicit ConnectionPool(const RedisOptions& options) : options_{options} {
+    idle_.reserve(options.max_connections);  // taking one back must not fail
+  }
   ConnectionPool(const ConnectionPool&) = delete;
   ConnectionPool& operator=(const ConnectionPool&) = delete;
   ~ConnectionPool() = default;

@@ -4,13 +4,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
-#include <random>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "cascor/core/random.hpp"
 #include "cascor/core/store.hpp"
 #include "cascor/redis/pool.hpp"
 #include "cascor/redis/retry.hpp"
@@ -27,8 +26,8 @@ class RedisBackend final : public KeyValueStore {
   std::vector<std::shared_ptr<const CacheError>> set_many(std::span<const StoreEntry> entries, Deadline by) override;
   std::size_t erase_many(std::span<const std::string_view> keys, Deadline by) override;
   bool contains(std::string_view key, Deadline by) override;
-  std::size_t erase_matching(const std::string& pattern,
-                             const std::function<bool(std::string_view)>& may_erase) override;
+  std::size_t erase_matching(const std::string& pattern, const std::function<bool(std::string_view)>& may_erase,
+                             const std::function<Deadline()>& next_deadline) override;
 
   void ping(Deadline by) override;
   ServerInfo info(Deadline by) override;
@@ -39,12 +38,9 @@ class RedisBackend final : public KeyValueStore {
   std::vector<Reply> run(const Batch& batch, Repeat repeat, Deadline by);
   /// The same for a single command; throws its error reply.
   Reply run_one(const Batch& batch, Repeat repeat, Deadline by);
-  void pause(milliseconds delay, Deadline by) const;
-  std::uint64_t random();
 
   RedisOptions options_;
-  std::mutex random_mutex_;  // guards generator_ only
-  std::mt19937_64 generator_;
+  cascor::detail::Random random_;
   ConnectionPool pool_;
 };
 

@@ -19,9 +19,16 @@ inline constexpr std::size_t keys_a_batch = 512;
 inline constexpr std::size_t bytes_a_batch = std::size_t{1} << 20;
 inline constexpr std::string_view keys_a_scan = "1000";
 
-[[noreturn]] CASCOR_CACHE_INLINE void raise_unexpected(std::string_view command) {
-  throw ResponseError{"an unexpected kind of answer to " + std::string{command},
-                      "Something between this program and Redis changes its answers: look at proxies."};
+inline constexpr Answer ok{Answer::status};
+
+// UNLINK and EXISTS answer how many of the keys asked were there.
+CASCOR_CACHE_INLINE std::size_t count_in(const Reply& reply, std::size_t at_most) {
+  if (reply.integer < 0 || static_cast<std::uint64_t>(reply.integer) > at_most) {
+    throw ResponseError{
+        "an answer that cannot be: " + std::to_string(reply.integer) + " of " + std::to_string(at_most) + " keys",
+        "Something between this program and Redis changes its answers: look at proxies."};
+  }
+  return static_cast<std::size_t>(reply.integer);
 }
 
 // One "name:value" line of INFO.
@@ -44,21 +51,11 @@ CASCOR_CACHE_INLINE std::int64_t to_integer(std::string_view text) noexcept {
 }  // namespace detail
 
 CASCOR_CACHE_INLINE RedisBackend::RedisBackend(RedisOptions options)
-    : options_{std::move(options)}, generator_{std::random_device{}()}, pool_{options_} {}
-
-CASCOR_CACHE_INLINE std::uint64_t RedisBackend::random() {
-  if (options_.random) return options_.random();
-  const std::lock_guard lock{random_mutex_};
-  return generator_();
-}
-
-CASCOR_CACHE_INLINE void RedisBackend::pause(milliseconds delay, Deadline by) const {
-  if (delay.count() > 0) std::this_thread::sleep_for(std::min(delay, by.remaining()));
-}
+    : options_{std::move(options)}, random_{options_.random}, pool_{options_} {}
 
 CASCOR_CACHE_INLINE std::vector<Reply> RedisBackend::run(const Batch& batch, Repeat repeat, Deadline by) {
   RetryPolicy policy{repeat, options_.retry};
-  const auto random_bits = [this] { return random(); };
+  const auto random_bits = [this] { return random_(); };
   while (true) {
     FailedAttempt failed;
     std::exception_ptr error;
@@ -78,7 +75,7 @@ CASCOR_CACHE_INLINE std::vector<Reply> RedisBackend::run(const Batch& batch, Rep
     if (failed.idle_connection) pool_.close_idle();
     const auto delay = policy.after(failed, by.remaining(), random_bits);
     if (!delay) std::rethrow_exception(error);
-    pause(*delay, by);
+    std::this_thread::sleep_for(*delay);  // ends before the deadline
   }
 }
 
@@ -89,13 +86,10 @@ CASCOR_CACHE_INLINE Reply RedisBackend::run_one(const Batch& batch, Repeat repea
 }
 
 CASCOR_CACHE_INLINE StoreAnswer RedisBackend::get(std::string_view key, Deadline by) {
-  Reply reply = std::move(run(Batch{}.add("GET", key), Repeat::safe, by).front());
-  switch (reply.kind) {
-    case Reply::Kind::string: return {std::move(reply.text), nullptr};
-    case Reply::Kind::nil: return {};
-    case Reply::Kind::error: return {std::nullopt, server_error(reply.text)};
-    default: detail::raise_unexpected("GET");
-  }
+  Reply reply = std::move(run(Batch{}.add({Answer::string}, "GET", key), Repeat::safe, by).front());
+  if (reply.is_error()) return {std::nullopt, server_error(reply.text)};
+  if (reply.is_nil()) return {};
+  return {std::move(reply.text), nullptr};
 }
 
 CASCOR_CACHE_INLINE std::vector<StoreAnswer> RedisBackend::get_many(std::span<const std::string_view> keys,
@@ -108,7 +102,7 @@ CASCOR_CACHE_INLINE std::vector<StoreAnswer> RedisBackend::get_many(std::span<co
     const auto some = keys.subspan(at, std::min(detail::keys_a_batch, keys.size() - at));
     arguments.assign(1, "MGET");
     arguments.insert(arguments.end(), some.begin(), some.end());
-    batch.add(std::span<const std::string_view>{arguments});
+    batch.add_words({Answer::array, some.size()}, arguments);
   }
   if (batch.commands() == 0) return answers;
   for (Reply& reply : run(batch, Repeat::safe, by)) {
@@ -117,7 +111,6 @@ CASCOR_CACHE_INLINE std::vector<StoreAnswer> RedisBackend::get_many(std::span<co
       answers.insert(answers.end(), expected, StoreAnswer{std::nullopt, server_error(reply.text)});
       continue;
     }
-    if (reply.kind != Reply::Kind::array || reply.elements.size() != expected) detail::raise_unexpected("MGET");
     for (Reply& element : reply.elements) {
       answers.push_back(element.kind == Reply::Kind::string ? StoreAnswer{std::move(element.text), nullptr}
                                                             : StoreAnswer{});
@@ -135,9 +128,9 @@ CASCOR_CACHE_INLINE std::vector<std::shared_ptr<const CacheError>> RedisBackend:
     for (const StoreEntry& entry : entries.subspan(errors.size())) {
       if (batch.commands() == detail::keys_a_batch || batch.bytes().size() > detail::bytes_a_batch) break;
       if (entry.ttl == no_expiry) {
-        batch.add("SET", entry.key, entry.bytes);
+        batch.add(detail::ok, "SET", entry.key, entry.bytes);
       } else {
-        batch.add("SET", entry.key, entry.bytes, "PX", std::to_string(entry.ttl.count()));
+        batch.add(detail::ok, "SET", entry.key, entry.bytes, "PX", std::to_string(entry.ttl.count()));
       }
     }
     for (const Reply& reply : run(batch, Repeat::safe, by)) {
@@ -154,23 +147,23 @@ CASCOR_CACHE_INLINE std::size_t RedisBackend::erase_many(std::span<const std::st
     const auto some = keys.subspan(at, std::min(detail::keys_a_batch, keys.size() - at));
     arguments.assign(1, "UNLINK");
     arguments.insert(arguments.end(), some.begin(), some.end());
-    const Reply reply = run_one(Batch{}.add(std::span<const std::string_view>{arguments}), Repeat::safe, by);
-    erased += static_cast<std::size_t>(reply.integer);
+    const Reply reply = run_one(Batch{}.add_words({Answer::integer}, arguments), Repeat::safe, by);
+    erased += detail::count_in(reply, some.size());
   }
   return erased;
 }
 
 CASCOR_CACHE_INLINE bool RedisBackend::contains(std::string_view key, Deadline by) {
-  return run_one(Batch{}.add("EXISTS", key), Repeat::safe, by).integer == 1;
+  return detail::count_in(run_one(Batch{}.add({Answer::integer}, "EXISTS", key), Repeat::safe, by), 1) == 1;
 }
 
 CASCOR_CACHE_INLINE std::size_t RedisBackend::erase_matching(const std::string& pattern,
-                                                             const std::function<bool(std::string_view)>& may_erase) {
-  const auto deadline = [this] { return Deadline{*options_.clock, options_.timeout}; };
+                                                             const std::function<bool(std::string_view)>& may_erase,
+                                                             const std::function<Deadline()>& next_deadline) {
   if (const GlobPrefix literal = glob_literal_prefix(pattern); literal.whole) {
     if (!may_erase(literal.text)) return 0;
     const std::string_view key = literal.text;
-    return erase_many({&key, 1}, deadline());
+    return erase_many({&key, 1}, next_deadline());
   }
   // One round trip a page: what the last page found goes with the question for the next. UNLINK answers how many were
   // still there, so that a key that SCAN names twice, or that somebody else removed, counts once or not at all.
@@ -179,17 +172,16 @@ CASCOR_CACHE_INLINE std::size_t RedisBackend::erase_matching(const std::string& 
   std::vector<std::string> found;
   do {
     Batch batch;
-    batch.add("SCAN", cursor, "MATCH", pattern, "COUNT", detail::keys_a_scan);
+    batch.add({Answer::array, 2}, "SCAN", cursor, "MATCH", pattern, "COUNT", detail::keys_a_scan);
     std::vector<std::string_view> arguments{"UNLINK"};
     arguments.insert(arguments.end(), found.begin(), found.end());
-    if (!found.empty()) batch.add(std::span<const std::string_view>{arguments});
-    std::vector<Reply> replies = run(batch, Repeat::safe, deadline());
+    if (!found.empty()) batch.add_words({Answer::integer}, arguments);
+    std::vector<Reply> replies = run(batch, Repeat::safe, next_deadline());
     for (const Reply& reply : replies) {
       if (reply.is_error()) server_error(reply.text)->raise();
     }
-    if (replies.size() > 1) erased += static_cast<std::size_t>(replies[1].integer);
+    if (replies.size() > 1) erased += detail::count_in(replies[1], found.size());
     Reply& page = replies.front();
-    if (page.elements.size() != 2 || page.elements[1].kind != Reply::Kind::array) detail::raise_unexpected("SCAN");
     cursor = page.elements[0].text;
     found.clear();
     for (Reply& key : page.elements[1].elements) {
@@ -197,12 +189,13 @@ CASCOR_CACHE_INLINE std::size_t RedisBackend::erase_matching(const std::string& 
     }
   } while (cursor != "0");
   const std::vector<std::string_view> rest{found.begin(), found.end()};
-  return erased + erase_many(rest, deadline());
+  return erased + erase_many(rest, next_deadline());
 }
 
 CASCOR_CACHE_INLINE void RedisBackend::ping(Deadline by) {
-  const Reply reply = run_one(Batch{}.add("PING"), Repeat::safe, by);
-  if (reply.text != "PONG") detail::raise_unexpected("PING");
+  const Reply reply = std::move(run(Batch{}.add(detail::ok, "PING"), Repeat::safe, by).front());
+  // An account that may not PING is told so by a server that is there.
+  if (reply.is_error() && !reply.text.starts_with("NOPERM")) server_error(reply.text)->raise();
 }
 
 CASCOR_CACHE_INLINE ServerInfo RedisBackend::info(Deadline by) {
@@ -211,16 +204,18 @@ CASCOR_CACHE_INLINE ServerInfo RedisBackend::info(Deadline by) {
   ping(by);
   info.ping_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   // Section by section: several at once are understood from Redis 7 on only.
+  constexpr Answer text{Answer::string};
   std::string all;
   for (const Reply& reply :
-       run(Batch{}.add("INFO", "server").add("INFO", "clients").add("INFO", "memory"), Repeat::safe, by)) {
-    if (reply.is_error()) info.info_error = reply.text;
+       run(Batch{}.add(text, "INFO", "server").add(text, "INFO", "clients").add(text, "INFO", "memory"), Repeat::safe,
+           by)) {
+    if (reply.is_error()) info.info_error = readable(reply.text);
     all.append(reply.is_error() ? std::string{} : reply.text).push_back('\n');
   }
-  info.version = detail::info_field(all, "redis_version");
+  info.version = readable(detail::info_field(all, "redis_version"));
   info.uptime_seconds = detail::to_integer(detail::info_field(all, "uptime_in_seconds"));
   info.connected_clients = detail::to_integer(detail::info_field(all, "connected_clients"));
-  info.used_memory_human = detail::info_field(all, "used_memory_human");
+  info.used_memory_human = readable(detail::info_field(all, "used_memory_human"));
   return info;
 }
 

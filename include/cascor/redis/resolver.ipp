@@ -7,8 +7,11 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <string_view>
+#include <system_error>
 #include <thread>
+#include <utility>
 
 #include "cascor/core/errors.hpp"
 #include "cascor/redis/resolver.hpp"
@@ -38,6 +41,21 @@ CASCOR_CACHE_INLINE bool is_localhost(std::string_view host) noexcept {
 
 // Shared with the thread that looks the name up, which may outlive the call. The mutex guards all of it.
 struct LookUp {
+  void run(const std::string& host, std::uint16_t port) noexcept {
+    std::vector<Address> addresses;
+    int failed = 0;
+    try {
+      failed = look_up(host, port, AI_ADDRCONFIG, addresses);
+    } catch (const std::bad_alloc&) {
+      failed = EAI_MEMORY;
+    }
+    const std::lock_guard lock{mutex};
+    found = std::move(addresses);
+    error = failed;
+    done = true;
+    ended.notify_all();
+  }
+
   std::mutex mutex;
   std::condition_variable ended;
   bool done = false;
@@ -58,15 +76,13 @@ CASCOR_CACHE_INLINE std::vector<Address> resolve(const std::string& host, std::u
   if (detail::look_up(host, port, AI_NUMERICHOST, found) == 0) return found;
 
   const auto state = std::make_shared<detail::LookUp>();
-  std::thread{[state, host, port] {
-    std::vector<Address> addresses;
-    const int error = detail::look_up(host, port, AI_ADDRCONFIG, addresses);
-    const std::lock_guard lock{state->mutex};
-    state->found = std::move(addresses);
-    state->error = error;
-    state->done = true;
-    state->ended.notify_all();
-  }}.detach();
+  try {
+    std::thread{[state, host, port] { state->run(host, port); }}.detach();
+  } catch (const std::system_error& error) {
+    throw ConnectionError{
+        "Error connecting to Redis on " + peer + ": no thread to resolve the name on: " + error.what(),
+        "Raise the limit of threads, or give an address instead of a name."};
+  }
 
   std::unique_lock lock{state->mutex};
   const milliseconds patience = std::min(by.remaining(), milliseconds{std::chrono::hours{24}});

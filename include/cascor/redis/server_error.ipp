@@ -66,7 +66,7 @@ CASCOR_CACHE_INLINE std::shared_ptr<const CacheError> server_error(std::string_v
     hint = known.hint;
     break;
   }
-  const std::string what = std::string{before}.append(words);
+  const std::string what = std::string{before}.append(readable(words));
   switch (code) {
     case ErrorCode::authentication: return std::make_shared<AuthenticationError>(what, hint);
     case ErrorCode::out_of_memory: return std::make_shared<OutOfMemoryError>(what, hint);
@@ -79,10 +79,23 @@ CASCOR_CACHE_INLINE bool says_unavailable(std::string_view words) noexcept {
          words.starts_with("ERR max number of clients");
 }
 
+CASCOR_CACHE_INLINE std::string readable(std::string_view text) {
+  constexpr std::size_t most = 400;
+  std::string shown{text.substr(0, most)};
+  for (char& byte : shown) {
+    if (byte < ' ' || byte > '~') byte = '?';
+  }
+  return text.size() > most ? shown + "..." : shown;
+}
+
 CASCOR_CACHE_INLINE std::string without_secret(std::string text, std::string_view secret) {
   if (secret.empty()) return text;
-  for (std::size_t at = text.find(secret); at != std::string::npos; at = text.find(secret, at + 3)) {
-    text.replace(at, secret.size(), "***");
+  constexpr std::string_view mask = "***";
+  const std::string_view beginning = secret.substr(0, 8);
+  for (std::size_t at = text.find(beginning); at != std::string::npos; at = text.find(beginning, at + mask.size())) {
+    std::size_t size = beginning.size();
+    while (size < secret.size() && at + size < text.size() && text[at + size] == secret[size]) ++size;
+    text.replace(at, size, mask);
   }
   return text;
 }

@@ -1,6 +1,7 @@
-// Plain sockets. They block, with the kernel's own time limits set no longer than what the deadline leaves: a round
-// trip is then one send and one receive, and a peer that drips bytes or a signal that interrupts only shortens the next
-// wait.
+// Plain sockets. Receiving blocks, with the kernel's own time limit set no longer than what the deadline leaves: a
+// round trip is then one send and one receive, and a peer that drips bytes or a signal that interrupts only shortens
+// the next wait. Sending never blocks in the kernel, whose time limit is one for each buffer on a Unix socket, not for
+// the call.
 #pragma once
 
 #include <fcntl.h>
@@ -50,14 +51,13 @@ CASCOR_CACHE_INLINE std::string reason(int error) { return std::generic_category
 
 template <class Value>
 void set_option(int fd, int level, int name, const Value& value) noexcept {
-  // Best effort: a socket without keepalive or a time limit of its own still keeps the call's deadline.
+  // Nothing that a healthy socket refuses.
   (void)::setsockopt(fd, level, name, &value, sizeof value);
 }
 
-// The kernel's time limit of one direction, changed only when the deadline calls for another: most calls have the same.
+// The kernel's time limit of receiving, changed only when the deadline calls for another: most calls have the same.
 class KernelTimeout {
  public:
-  explicit KernelTimeout(int option) noexcept : option_{option} {}
   // Makes it about `left`, a few milliseconds more at most; returns whether it covers all of `left`.
   bool fit(int fd, milliseconds left) noexcept {
     const milliseconds slack = std::min(left / 16, milliseconds{10});
@@ -66,16 +66,28 @@ class KernelTimeout {
       timeval value{};
       value.tv_sec = static_cast<time_t>(left.count() / 1000);
       value.tv_usec = static_cast<suseconds_t>(left.count() % 1000 * 1000);
-      set_option(fd, SOL_SOCKET, option_, value);
+      set_option(fd, SOL_SOCKET, SO_RCVTIMEO, value);
     }
     return current_ >= left;
   }
   void forget() noexcept { current_ = milliseconds{-1}; }
 
  private:
-  int option_;
   milliseconds current_{-1};
 };
+
+// 0 once the socket is ready for `events`, ETIMEDOUT past the deadline, or poll's own error.
+CASCOR_CACHE_INLINE int wait_until_ready(int fd, short events, Deadline by) noexcept {
+  while (true) {
+    const milliseconds left = std::min(by.remaining(), milliseconds{std::chrono::hours{24}});
+    if (left.count() == 0) return ETIMEDOUT;
+    pollfd watch{fd, events, 0};
+    const int ready = ::poll(&watch, 1, static_cast<int>(left.count()));
+    if (ready > 0) return 0;
+    if (ready == 0) return ETIMEDOUT;  // whatever clock the deadline is told by
+    if (errno != EINTR) return errno;
+  }
+}
 
 class SocketTransport final : public Transport {
  public:
@@ -83,24 +95,33 @@ class SocketTransport final : public Transport {
 
   void send(std::string_view bytes, std::size_t& written, Deadline by) override {
     while (!bytes.empty()) {
-      const bool whole = wait_at_most(send_timeout_, by, "sending to");
-      const ssize_t sent = ::send(socket_.fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (by.passed()) timed_out("sending to");
+      const ssize_t sent = ::send(socket_.fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
       if (sent > 0) {
         written += static_cast<std::size_t>(sent);
         bytes.remove_prefix(static_cast<std::size_t>(sent));
-      } else {
-        interrupted(send_timeout_, whole, by, "sending to");
+      } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        const int error = wait_until_ready(socket_.fd(), POLLOUT, by);
+        if (error == ETIMEDOUT) timed_out("sending to");
+        if (error != 0) fail(reason(error));
+      } else if (errno != EINTR) {
+        fail(reason(errno));
       }
     }
   }
 
   std::size_t receive(std::span<char> into, Deadline by) override {
     while (true) {
-      const bool whole = wait_at_most(receive_timeout_, by, "waiting for");
+      const milliseconds left = std::min(by.remaining(), milliseconds{std::chrono::hours{24}});
+      if (left.count() == 0) timed_out("waiting for");
+      const bool whole = timeout_.fit(socket_.fd(), left);
       const ssize_t got = ::recv(socket_.fd(), into.data(), into.size(), 0);
       if (got > 0) return static_cast<std::size_t>(got);
       if (got == 0) fail("Connection closed by the server");
-      interrupted(receive_timeout_, whole, by, "waiting for");
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN && errno != EWOULDBLOCK) fail(reason(errno));
+      if (whole || by.passed()) timed_out("waiting for");  // whatever clock the deadline is told by
+      timeout_.forget();
     }
   }
 
@@ -110,19 +131,6 @@ class SocketTransport final : public Transport {
   }
 
  private:
-  bool wait_at_most(KernelTimeout& timeout, Deadline by, const char* doing) {
-    const milliseconds left = std::min(by.remaining(), milliseconds{std::chrono::hours{24}});
-    if (left.count() == 0) timed_out(doing);
-    return timeout.fit(socket_.fd(), left);
-  }
-  // After a call that gave nothing: goes on after a signal, ends when the time is up, whatever clock it is told by.
-  void interrupted(KernelTimeout& timeout, bool waited_whole, Deadline by, const char* doing) {
-    const int error = errno;
-    if (error == EINTR) return;
-    if (error != EAGAIN && error != EWOULDBLOCK) fail(reason(error));
-    if (waited_whole || by.passed()) timed_out(doing);
-    timeout.forget();
-  }
   [[noreturn]] void fail(const std::string& why) const {
     throw ConnectionError{"Lost the connection to Redis on " + peer_ + ": " + why,
                           "See whether the server runs and what its log says; the next call dials anew."};
@@ -135,8 +143,7 @@ class SocketTransport final : public Transport {
 
   Socket socket_;
   std::string peer_;
-  KernelTimeout send_timeout_{SO_SNDTIMEO};
-  KernelTimeout receive_timeout_{SO_RCVTIMEO};
+  KernelTimeout timeout_;
 };
 
 CASCOR_CACHE_INLINE void tune_tcp(int fd, bool keepalive) noexcept {
@@ -150,23 +157,44 @@ CASCOR_CACHE_INLINE void tune_tcp(int fd, bool keepalive) noexcept {
   set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 30'000U);
 }
 
-// 0, or the error of connecting within the time; the socket blocks afterwards.
+// 0, or the error of connecting within the time.
 CASCOR_CACHE_INLINE int connect_within(int fd, const Address& address, Deadline by) noexcept {
   if (::connect(fd, address.get(), address.size) == 0) return 0;
   // A Unix socket whose queue is full says EAGAIN, and poll() would not tell when there is room: that is for the retry.
   if (errno != EINPROGRESS && errno != EINTR) return errno;
-  while (true) {
-    const milliseconds left = std::min(by.remaining(), milliseconds{std::chrono::hours{24}});
-    if (left.count() == 0) return ETIMEDOUT;
-    pollfd watch{fd, POLLOUT, 0};
-    const int ready = ::poll(&watch, 1, static_cast<int>(left.count()));
-    if (ready == 0) return ETIMEDOUT;
-    if (ready < 0 && errno == EINTR) continue;
-    if (ready < 0) return errno;
-    int error = 0;
-    socklen_t size = sizeof error;
-    return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
-  }
+  if (const int failed = wait_until_ready(fd, POLLOUT, by); failed != 0) return failed;
+  int error = 0;
+  socklen_t size = sizeof error;
+  return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
+}
+
+// The system may give the very port that is dialled to the socket that dials it: TCP then joins the two ends of one
+// socket, which keeps the server from its port. Nobody listened there.
+CASCOR_CACHE_INLINE bool is_joined_to_itself(int fd) noexcept {
+  sockaddr_storage here{};
+  sockaddr_storage there{};
+  socklen_t here_size = sizeof here;
+  socklen_t there_size = sizeof there;
+  return ::getsockname(fd, reinterpret_cast<sockaddr*>(&here), &here_size) == 0 &&
+         ::getpeername(fd, reinterpret_cast<sockaddr*>(&there), &there_size) == 0 && here_size == there_size &&
+         std::memcmp(&here, &there, here_size) == 0;
+}
+
+// Connects `socket`, a new one, which blocks afterwards; 0, or the error.
+CASCOR_CACHE_INLINE int open_connection(Socket& socket, const Address& address, bool keepalive, Deadline by) noexcept {
+  const int family = address.get()->sa_family;
+  socket = Socket{::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  if (socket.fd() < 0) return errno;
+  if (family != AF_UNIX) tune_tcp(socket.fd(), keepalive);
+  if (const int error = connect_within(socket.fd(), address, by); error != 0) return error;
+  if (is_joined_to_itself(socket.fd())) return ECONNREFUSED;
+  (void)::fcntl(socket.fd(), F_SETFL, ::fcntl(socket.fd(), F_GETFL) & ~O_NONBLOCK);
+  return 0;
+}
+
+// An address of a kind that this machine has no way to: what became of the others says more.
+CASCOR_CACHE_INLINE bool says_little(int error) noexcept {
+  return error == EAFNOSUPPORT || error == EADDRNOTAVAIL || error == ENETUNREACH;
 }
 
 CASCOR_CACHE_INLINE Address unix_address(const std::string& path) {
@@ -185,26 +213,16 @@ CASCOR_CACHE_INLINE Address unix_address(const std::string& path) {
 
 CASCOR_CACHE_INLINE std::unique_ptr<Transport> dial(const Endpoint& endpoint, bool keepalive, Deadline by) {
   const std::string peer = to_string(endpoint);
-  const bool local = !endpoint.path.empty();
-  const std::vector<Address> addresses =
-      local ? std::vector{detail::unix_address(endpoint.path)} : resolve(endpoint.host, endpoint.port, peer, by);
+  const std::vector<Address> addresses = endpoint.path.empty() ? resolve(endpoint.host, endpoint.port, peer, by)
+                                                               : std::vector{detail::unix_address(endpoint.path)};
   int error = ETIMEDOUT;
   for (std::size_t i = 0; i < addresses.size() && !by.passed(); ++i) {
-    const Address& address = addresses[i];
-    detail::Socket socket{
-        ::socket(address.get()->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, local ? 0 : IPPROTO_TCP)};
-    if (socket.fd() < 0) {
-      error = errno;
-      continue;
-    }
-    if (!local) detail::tune_tcp(socket.fd(), keepalive);
     // An address that does not answer leaves time for those behind it.
     const Deadline share{by.clock(), by.remaining() / static_cast<milliseconds::rep>(addresses.size() - i)};
-    error = detail::connect_within(socket.fd(), address, share);
-    if (error != 0) continue;
-    const int flags = ::fcntl(socket.fd(), F_GETFL);
-    (void)::fcntl(socket.fd(), F_SETFL, flags & ~O_NONBLOCK);
-    return std::make_unique<detail::SocketTransport>(std::move(socket), peer);
+    detail::Socket socket{-1};
+    const int failed = detail::open_connection(socket, addresses[i], keepalive, share);
+    if (failed == 0) return std::make_unique<detail::SocketTransport>(std::move(socket), peer);
+    if (i == 0 || !detail::says_little(failed)) error = failed;
   }
   const std::string what = "Error connecting to Redis on " + peer + ": ";
   if (error == ETIMEDOUT) {

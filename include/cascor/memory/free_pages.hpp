@@ -1,0 +1,50 @@
+// What a cache evicts is free memory to the allocator, not to the system: full of values that come and go in all sizes
+// and from many threads, glibc holds up to half as much again as is in use. This has it give free pages back.
+#pragma once
+
+#if __has_include(<malloc.h>)
+#include <malloc.h>
+#endif
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "cascor/version.hpp"
+
+namespace cascor::inline CASCOR_CACHE_ABI::detail {
+
+/// Counts what became free and, each time it comes to `every` bytes, calls malloc_trim(), which looks through the whole
+/// process's free memory; so it spends a twentieth of the time on that at most. Safe from any thread.
+class FreePages {
+ public:
+  /// 0: never.
+  explicit FreePages(std::size_t every) noexcept : every_{every} {}
+
+  void freed(std::size_t bytes) noexcept {
+    if (every_ != 0) waiting_.fetch_add(bytes, std::memory_order_relaxed);
+  }
+  /// Call it outside locks. Mostly O(1).
+  void give_back() noexcept {
+    if (every_ == 0 || waiting_.load(std::memory_order_relaxed) < every_) return;
+    const std::int64_t start = ticks();
+    if (start < not_before_.load(std::memory_order_relaxed)) return;
+    if (waiting_.exchange(0, std::memory_order_relaxed) < every_) return;  // another thread is about it
+#if defined(__GLIBC__)
+    malloc_trim(0);
+#endif
+    const std::int64_t end = ticks();
+    not_before_.store(end + 19 * (end - start), std::memory_order_relaxed);
+  }
+
+ private:
+  // Not the cache's clock: this is about the machine's time, also where a test stands the cache's still.
+  static std::int64_t ticks() noexcept { return std::chrono::steady_clock::now().time_since_epoch().count(); }
+
+  std::size_t every_;
+  std::atomic<std::size_t> waiting_{0};
+  std::atomic<std::int64_t> not_before_{0};
+};
+
+}  // namespace cascor::inline CASCOR_CACHE_ABI::detail

@@ -1,0 +1,140 @@
+// What stats() counts: each call once, under its own prefix, the same on every backend.
+#include <catch2/catch.hpp>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cascor/cache.hpp"
+#include "support/away.hpp"
+#include "support/backends.hpp"
+#include "support/threads.hpp"
+
+using namespace std::chrono_literals;
+using namespace support;
+using cascor::CacheManager;
+using cascor::json;
+
+#define EVERY_BACKEND OnMemory, OnRedisTcp, OnRedisUnix
+
+TEMPLATE_TEST_CASE("reads and writes are counted whole and by prefix", "", EVERY_BACKEND) {
+  TestType backend;
+  CacheManager cache{backend.config()};
+  cache.cache_metrics("a", "text", 1h);
+  cache.cache_metrics("b", 1, 1h);
+  cache.cache_topology(1);
+  cache.set("session:s", 1);
+  cache.set("control:c", 1);
+  cache.set_many({{"x", 1}, {"history:y", 2}});
+  for (int i = 0; i < 3; ++i) (void)cache.get_cached_metrics("a");
+  (void)cache.get_cached_metrics("nothing");
+  (void)cache.get_cached_metrics<int>("a");  // does not decode
+  (void)cache.get_cached_topology();
+  (void)cache.get_many({"x", "history:y", "nothing", "session:nothing"});
+  cache.contains("x");  // counts as no read
+
+  const auto stats = cache.stats();
+  CHECK(stats.sets == 7);
+  CHECK(stats.hits == 6);
+  CHECK(stats.misses == 3);
+  CHECK(stats.errors == 1);
+  CHECK(stats.stale == 0);
+  CHECK(stats.hit_rate == 0.6);
+  REQUIRE(stats.prefixes.size() == 6);
+  const auto& metrics = stats.prefixes.at("metrics");
+  CHECK(metrics.sets == 2);
+  CHECK(metrics.hits == 3);
+  CHECK(metrics.misses == 1);
+  CHECK(metrics.errors == 1);
+  CHECK(metrics.hit_rate == 0.6);
+  CHECK(stats.prefixes.at("topology").hits == 1);
+  CHECK(stats.prefixes.at("history").hits == 1);
+  CHECK(stats.prefixes.at("history").sets == 1);
+  CHECK(stats.prefixes.at("session").misses == 1);
+  CHECK(stats.prefixes.at("session").sets == 1);
+  CHECK(stats.prefixes.at("control").sets == 1);
+  CHECK(stats.prefixes.at("control").hit_rate == 0);
+  CHECK(stats.prefixes.at("other").hits == 1);
+  CHECK(stats.prefixes.at("other").misses == 1);
+  CHECK(stats.set.p50_us > 0);
+  CHECK(stats.set.p50_us <= stats.set.p99_us);
+  CHECK(stats.set.p99_us <= stats.set.p999_us);
+
+  const json shown = stats;
+  CHECK(shown.at("hits") == 6);
+  CHECK(shown.at("prefixes").at("metrics").at("hit_rate") == 0.6);
+  CHECK(shown.at("get").contains("p999_us"));
+}
+
+TEMPLATE_TEST_CASE("many threads' calls are all counted", "", EVERY_BACKEND) {
+  TestType backend;
+  CacheManager cache{backend.config()};
+  cache.set("k", 1);
+  in_threads(8, [&](std::size_t) {
+    for (int i = 0; i < 200; ++i) {
+      (void)cache.get("k");
+      (void)cache.get("metrics:nothing");
+      cache.cache_topology(i);
+    }
+  });
+  const auto stats = cache.stats();
+  CHECK(stats.hits == 1'600);
+  CHECK(stats.misses == 1'600);
+  CHECK(stats.sets == 1'601);
+  CHECK(stats.prefixes.at("topology").sets == 1'600);
+  CHECK(stats.get.p50_us > 0);
+}
+
+TEST_CASE("what memory holds is counted by prefix: entries, bytes, expirations, evictions") {
+  OnMemory backend;
+  auto config = backend.config();
+  const auto clock = std::make_shared<cascor::ManualClock>();
+  config.clock = clock;
+  config.max_memory_mb = 1;
+  CacheManager cache{config};
+  cache.cache_metrics("a", std::string(1'000, 'x'), 1s);
+  cache.cache_topology("b", 1, 1h);
+  auto stats = cache.stats();
+  CHECK(stats.entries == 2);
+  CHECK(stats.prefixes.at("metrics").entries == 1);
+  CHECK(stats.prefixes.at("metrics").bytes > 1'000);
+  CHECK(stats.bytes == stats.prefixes.at("metrics").bytes + stats.prefixes.at("topology").bytes);
+  clock->advance(2s);
+  (void)cache.get_cached_metrics("a");
+  stats = cache.stats();
+  CHECK(stats.expirations == 1);
+  CHECK(stats.prefixes.at("metrics").expirations == 1);
+  CHECK(stats.entries == 1);
+  for (int i = 0; i < 20; ++i) cache.set(std::to_string(i), std::string(100'000, 'x'));
+  stats = cache.stats();
+  CHECK(stats.evictions > 0);
+  CHECK(stats.bytes <= 1 << 20);
+  cache.clear_all_cache();
+  stats = cache.stats();
+  CHECK(stats.entries == 0);
+  CHECK(stats.bytes == 0);
+}
+
+TEST_CASE("while Redis is away what memory keeps counts as set, what nobody keeps as an error") {
+  const int nobody = free_port();
+  CapturedLog log;
+  auto config = config_for_port(nobody, log);
+  {
+    CacheManager cache{config};
+    cache.set("k", 1);
+    (void)cache.get("k");
+    (void)cache.get("nothing");
+    const auto stats = cache.stats();
+    CHECK(stats.sets == 1);
+    CHECK(stats.hits == 1);
+    CHECK(stats.misses == 1);
+    CHECK(stats.errors == 0);
+  }
+  config.fallback.enabled = false;
+  CacheManager cache{config};
+  cache.set("k", 1);
+  (void)cache.get("k");
+  const auto stats = cache.stats();
+  CHECK(stats.sets == 0);
+  CHECK(stats.errors == 2);
+  CHECK(stats.hit_rate == 0);
+}

@@ -1,0 +1,52 @@
+"""Debian's python3-redis reads what the library wrote, and the library reads what it wrote."""
+
+import json
+import pathlib
+import sys
+import unittest
+
+import redis
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "house"))
+
+from support import BUILD, private_redis, run  # noqa: E402
+
+
+class Interop(unittest.TestCase):
+    def setUp(self):
+        entered = private_redis()
+        self.url = entered.__enter__()
+        self.addCleanup(entered.__exit__, None, None, None)
+        self.client = redis.Redis.from_url(self.url)
+        self.addCleanup(self.client.close)
+
+    def peer(self, mode, *arguments):
+        code, output = run(BUILD / "tests/interop_peer", mode, self.url, *arguments)
+        self.assertEqual(code, 0, output)
+        return [line for line in output.splitlines() if not line.startswith("INFO:")]
+
+    def test_python_reads_what_cpp_wrote(self):
+        self.peer("write")
+        self.assertEqual({key.decode() for key in self.client.scan_iter()},
+                         {"cascor:metrics:epoch_5", "cascor:topology:latest", "cascor:notes"})
+        self.assertEqual(json.loads(self.client.get("cascor:metrics:epoch_5")),
+                         {"epoch": 5, "loss": 0.25, "converged": False})
+        self.assertEqual(json.loads(self.client.get("cascor:topology:latest")),
+                         {"hidden_units": 2, "weights": [0.5, -1.25e-7], "name": "spirale \u00e0 deux"})
+        self.assertEqual(json.loads(self.client.get("cascor:notes")), "plain text")
+        self.assertGreater(self.client.pttl("cascor:metrics:epoch_5"), 30_000)
+        self.assertLessEqual(self.client.pttl("cascor:metrics:epoch_5"), 60_000)
+        self.assertEqual(self.client.pttl("cascor:notes"), -1)
+
+    def test_cpp_reads_what_python_wrote(self):
+        values = {"metrics:latest": {"epoch": 7, "loss": 1e-3}, "topology:latest": [1, None, "\u00e9"], "number": 42}
+        for key, value in values.items():
+            self.client.set(f"cascor:{key}", json.dumps(value), ex=60)
+        self.client.set("cascor:broken", b"\x80\x04not json")
+        *found, broken, nothing = self.peer("read", *values, "broken", "nothing")
+        self.assertEqual([json.loads(line) for line in found], list(values.values()))
+        self.assertEqual([broken, nothing], ["ERROR", "MISS"])
+
+
+if __name__ == "__main__":
+    unittest.main()
