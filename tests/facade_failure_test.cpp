@@ -23,7 +23,11 @@ using cascor::json;
 namespace {
 
 // Each operation that goes to Redis, to be tried in a state.
-const std::vector<std::pair<std::string, std::function<void(CacheManager&)>>> operations{
+struct Operation {
+  std::string name;
+  std::function<void(CacheManager&)> run;
+};
+const std::vector<Operation> operations{
     {"set", [](CacheManager& cache) { cache.set("k", 1); }},
     {"cache_metrics", [](CacheManager& cache) { cache.cache_metrics("k", 1); }},
     {"set_many",
@@ -43,9 +47,9 @@ const std::vector<std::pair<std::string, std::function<void(CacheManager&)>>> op
 
 template <class Error>
 void each_throws(CacheManager& cache, const std::string& start) {
-  for (const auto& [name, operation] : operations) {
-    CAPTURE(name);
-    CHECK_THAT(what_of<Error>([&] { operation(cache); }), Catch::StartsWith(start));
+  for (const Operation& operation : operations) {
+    CAPTURE(operation.name);
+    CHECK_THAT(what_of<Error>([&] { operation.run(cache); }), Catch::StartsWith(start));
   }
 }
 
@@ -65,7 +69,7 @@ TEST_CASE("strict: a server that is not there is thrown by every call, from cons
   CHECK(what_of<cascor::ConnectionError>([&] { CacheManager{config}; }) == refused);
   CHECK(cache.health().status == HealthStatus::down);
   server.start();
-  for (const auto& [name, operation] : operations) CHECK_NOTHROW(operation(cache));
+  for (const Operation& operation : operations) CHECK_NOTHROW(operation.run(cache));
   CHECK(cache.health().status == HealthStatus::up);
   CHECK(log.lines().size() == logged);
 }

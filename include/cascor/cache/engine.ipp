@@ -41,6 +41,7 @@ CASCOR_CACHE_INLINE MemoryCacheOptions memory_options(const CacheConfig& config,
   options.max_bytes = config.max_memory_mb << 20U;
   options.eviction = config.eviction;
   options.clock = std::move(clock);
+  options.give_back_pages = true;  // the limit is one on resident memory
   return options;
 }
 

@@ -6,7 +6,8 @@
 namespace cascor::inline CASCOR_CACHE_ABI {
 
 /// The process-wide cache, made at its first use as `CacheManager{}` is. One object for the whole process, also across
-/// shared libraries. Thread-safe. Throws ConfigError when it cannot be made; the next call tries again.
+/// shared libraries (compiled by clang, those that are loaded with RTLD_LOCAL have their own). Thread-safe. Throws
+/// ConfigError when it cannot be made; the next call tries again.
 __attribute__((visibility("default"))) CacheManager& get_cache_manager();
 
 /// Destroys the process-wide cache, if there is one: drains what is pending and joins its threads. References to it end

@@ -31,7 +31,7 @@ struct MemoryCacheOptions {
   milliseconds default_ttl = no_expiry;            ///< for set() without a TTL; 0: no expiry
   Eviction eviction = Eviction::lru;               ///< who leaves when it is full
   std::shared_ptr<const Clock> clock = nullptr;    ///< null: the system's
-  /// Keep the process's resident memory near the bound too: what was evicted goes back to the system, an eighth of the
+  /// Keep the process's resident memory near the bound too: what was evicted goes back to the system, a sixteenth of the
   /// bound at a time. It costs a set() now and then some milliseconds, a twentieth of the time in all. glibc only.
   bool give_back_pages = false;
   std::size_t shards = 0;  ///< rounded down to a power of two, at most 256; 0: one for each 16 MiB, at most 16
@@ -67,7 +67,7 @@ class MemoryCache {
       : options_{std::move(options)},
         observer_{std::move(observer)},
         budget_{options_.max_bytes},
-        free_pages_{options_.give_back_pages ? options_.max_bytes / 8 : 0} {
+        free_pages_{options_.give_back_pages ? options_.max_bytes / 16 : 0} {
     if (!options_.clock) options_.clock = SystemClock::shared();
     (void)Ttl{}.resolve(options_.default_ttl, options_.clock->now());
     const std::size_t count = shard_count(options_);
