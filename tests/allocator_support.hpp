@@ -15,8 +15,8 @@ inline bool allocator_is_glibc() {
   return is;
 }
 
-/// Bytes on the heap of one value of `make()`: the mean of so many that the few blocks which the allocator keeps at hand
-/// do not count.
+/// Bytes on the heap of one value of `make()`: the mean of so many that the few blocks which the allocator keeps at
+/// hand do not count.
 template <class Make>
 double heap_bytes_of(Make make) {
   const auto allocated = [] {

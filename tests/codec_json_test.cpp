@@ -82,8 +82,9 @@ class Values {
     }
   }
   std::string text() {
-    static const std::vector<std::string> parts{"a",    "epoch",    "\"", "\\",       "\n", "\x01", "\x7F", "\xC3\xA9",
-                                                "\0"s, "\xE2\x82\xAC", "/",  "\xF0\x9F\x92\xA9", " ",  "\xEF\xBF\xBF"};
+    static const std::vector<std::string> parts{"a",    "epoch",       "\"",  "\\",           "\n", "\x01",
+                                                "\x7F", "\xC3\xA9",    "\0"s, "\xE2\x82\xAC", "/",  "\xF0\x9F\x92\xA9",
+                                                " ",    "\xEF\xBF\xBF"};
     std::string result;
     for (auto n = up_to(6); n > 0; --n) result += parts[up_to(parts.size() - 1)];
     return result;
@@ -199,8 +200,9 @@ TEST_CASE("text that is not UTF-8 is a DataError exactly where nlohmann's dump r
 }
 
 TEST_CASE("each kind of broken UTF-8 is refused, its neighbours that are none are not") {
-  for (const std::string text : {"\x80", "\xC3", "\xC0\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF",
-                                 "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "a\xE2\x82", "\xE2\x28\xA1"}) {
+  for (const std::string text :
+       {"\x80", "\xC3", "\xC0\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80",
+        "\xF5\x80\x80\x80", "\xFF", "a\xE2\x82", "\xE2\x28\xA1"}) {
     CHECK(throws_data_error(json(text)));
     CHECK(throws_data_error(json::array({json::object({{"k", text}})})));
   }
@@ -272,8 +274,9 @@ TEST_CASE("a discarded value is refused, not written as text that nobody reads")
 
 TEST_CASE("what is no JSON text does not decode") {
   for (const std::string text :
-       {"", " ", "{", "[1,]", "{\"a\":}", "nul", "01", "+1", "1.", ".5", "NaN", "Infinity", "'a'", "\"\x01\"", "\"\xFF\"", "1 2",
-        "{} {}", "\"\\ud800\"", "<discarded>", "1e999", "\x80", "[1,2", "// comment\n1"}) {
+       {"",      " ",           "{",           "[1,]",     "{\"a\":}", "nul",      "01",           "+1",
+        "1.",    ".5",          "NaN",         "Infinity", "'a'",      "\"\x01\"", "\"\xFF\"",     "1 2",
+        "{} {}", "\"\\ud800\"", "<discarded>", "1e999",    "\x80",     "[1,2",     "// comment\n1"}) {
     CAPTURE(text);
     CHECK_THROWS_AS(JsonCodec::decode<json>(text), std::exception);
   }
@@ -338,8 +341,13 @@ TEST_CASE("a JSON value weighs what it takes on the heap, to a tenth, from 100 b
     const double copied = heap_bytes_of([&value] { return value; });
     CHECK(static_cast<double>(weight_of(json(value)) - sizeof(json)) == Approx(copied).epsilon(0.10));
   };
-  json metrics{{"epoch", 5},       {"train_loss", 0.2}, {"val_loss", 0.25}, {"accuracy", 0.93}, {"hidden_units", 4},
-               {"phase", "output"}, {"timestamp", "2024-06-01T12:00:00.000Z"}};
+  json metrics{{"epoch", 5},
+               {"train_loss", 0.2},
+               {"val_loss", 0.25},
+               {"accuracy", 0.93},
+               {"hidden_units", 4},
+               {"phase", "output"},
+               {"timestamp", "2024-06-01T12:00:00.000Z"}};
   check("metrics", metrics);
   check("one string", std::string(100, 'x'));
   check("a long string", std::string(100'000, 'x'));

@@ -87,7 +87,8 @@ TEST_CASE("a deadline of nothing or less has passed at once") {
 
 TEST_CASE("a deadline past what the clock can tell never passes") {
   ManualClock clock;
-  for (const milliseconds within : {milliseconds::max(), std::chrono::floor<milliseconds>(TimePoint::max() - clock.now())}) {
+  for (const milliseconds within :
+       {milliseconds::max(), std::chrono::floor<milliseconds>(TimePoint::max() - clock.now())}) {
     const Deadline deadline{clock, within};
     CHECK(deadline.at() == TimePoint::max());
     clock.advance(24h);

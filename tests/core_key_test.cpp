@@ -16,8 +16,7 @@ using namespace std::string_literals;
 namespace {
 
 KeySpace standard() {
-  return {"cascor:",
-          {"cascor:metrics:", "cascor:topology:", "cascor:session:", "cascor:history:", "cascor:control:"}};
+  return {"cascor:", {"cascor:metrics:", "cascor:topology:", "cascor:session:", "cascor:history:", "cascor:control:"}};
 }
 
 std::string full(const KeySpace& keys, Prefix prefix, std::string_view key) {

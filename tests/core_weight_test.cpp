@@ -125,8 +125,8 @@ TEST_CASE("standard types count what is inside of each other, in any order of ne
         sizeof(std::vector<int>) + heap_block(2 * sizeof text) + 2 * heap);
   CHECK(weight_of(std::vector<std::shared_ptr<std::string>>(1, std::make_shared<std::string>(text))) ==
         sizeof(std::vector<int>) + heap_block(sizeof(std::shared_ptr<int>)) + heap_block(sizeof text + 16) + heap);
-  CHECK(weight_of(std::optional<std::pair<int, std::unique_ptr<std::string>>>{
-            std::in_place, 1, std::make_unique<std::string>(text)}) ==
+  CHECK(weight_of(std::optional<std::pair<int, std::unique_ptr<std::string>>>{std::in_place, 1,
+                                                                              std::make_unique<std::string>(text)}) ==
         sizeof(std::optional<std::pair<int, void*>>) + heap_block(sizeof text) + heap);
 }
 
@@ -140,7 +140,8 @@ TEST_CASE("a program's own type is weighed by an overload in its namespace, also
   const mine::Picture picture{1000};
   CHECK(weight_of(picture) == sizeof picture + 4000);
   CHECK(weight_of(std::optional<mine::Picture>{picture}) == sizeof(std::optional<mine::Picture>) + 4000);
-  CHECK(weight_of(std::make_shared<mine::Picture>(picture)) == 2 * sizeof(void*) + heap_block(sizeof picture + 16) + 4000);
+  CHECK(weight_of(std::make_shared<mine::Picture>(picture)) ==
+        2 * sizeof(void*) + heap_block(sizeof picture + 16) + 4000);
   CHECK(weight_of(std::map<int, mine::Picture>{}) == sizeof(std::map<int, mine::Picture>));
 }
 

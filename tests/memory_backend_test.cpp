@@ -201,7 +201,8 @@ TEST_CASE("a stored value weighs its bytes and each of its forms") {
   CHECK(weight_of(bytes) == empty + cascor::heap_block(sizeof(std::string) + 16) + cascor::heap_block(10'001));
   CHECK(weight_of(text("short")) == empty + cascor::heap_block(sizeof(std::string) + 16));
   const StoredValue more = bytes.with(Form::of(std::make_shared<const std::vector<int>>(1'000)));
-  CHECK(weight_of(more) == weight_of(bytes) + cascor::heap_block(sizeof(std::vector<int>) + 16) + cascor::heap_block(4'000));
+  CHECK(weight_of(more) ==
+        weight_of(bytes) + cascor::heap_block(sizeof(std::vector<int>) + 16) + cascor::heap_block(4'000));
   CHECK(weight_of(more.with(Form::of(std::make_shared<const double>(1)))) == weight_of(more) + 32);
 }
 
@@ -219,7 +220,8 @@ TEST_CASE("the tier is charged for what a value weighs, and for a form that is a
   const std::size_t before = tier.backend.bytes();
   CHECK(before > 10'000);
   const auto held = tier.backend.get("c:metrics:1");
-  CHECK(tier.backend.replace("c:metrics:1", held, held->with(Form::of(std::make_shared<const std::vector<int>>(1'000)))));
+  CHECK(
+      tier.backend.replace("c:metrics:1", held, held->with(Form::of(std::make_shared<const std::vector<int>>(1'000)))));
   CHECK(tier.backend.bytes() > before + 4'000);
   CHECK(tier.backend.get("c:metrics:1")->bytes() == held->bytes());
   CHECK(tier.stats().bytes == tier.backend.bytes());

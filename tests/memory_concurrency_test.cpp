@@ -201,7 +201,8 @@ TEST_CASE("of many threads that erase one entry, one is told that it was there")
   for (int round = 0; round < 200; ++round) {
     cache.set("a", 0);
     std::atomic<int> erased{0};
-    in_threads(3, [&](int t) { erased += t == 0 ? static_cast<int>(cache.erase_matching("a")) : (cache.erase("a") ? 1 : 0); });
+    in_threads(
+        3, [&](int t) { erased += t == 0 ? static_cast<int>(cache.erase_matching("a")) : (cache.erase("a") ? 1 : 0); });
     REQUIRE(erased == 1);
   }
 }

@@ -119,7 +119,9 @@ template <class Policy, class Model>
 void agrees_with_model(std::uint32_t seed) {
   CAPTURE(seed);
   std::mt19937 random{seed};
-  const auto up_to = [&random](std::size_t most) { return std::uniform_int_distribution<std::size_t>{0, most}(random); };
+  const auto up_to = [&random](std::size_t most) {
+    return std::uniform_int_distribution<std::size_t>{0, most}(random);
+  };
   Policy policy;
   Model model;
   std::vector<std::unique_ptr<Node>> nodes;
@@ -231,7 +233,9 @@ TEST_CASE("the ghost remembers the newest so many, in order, however the number 
   for (std::uint32_t seed = 1; seed <= 10; ++seed) {
     CAPTURE(seed);
     std::mt19937_64 random{seed};
-    const auto up_to = [&random](std::size_t most) { return std::uniform_int_distribution<std::size_t>{0, most}(random); };
+    const auto up_to = [&random](std::size_t most) {
+      return std::uniform_int_distribution<std::size_t>{0, most}(random);
+    };
     GhostQueue ghost;
     std::deque<std::uint64_t> model;
     std::vector<std::uint64_t> hashes(400);

@@ -17,7 +17,7 @@
 using namespace std::chrono_literals;
 using namespace support;
 using cascor::StoreEntry;
-using cascor::redis::RedisBackend;
+using RedisBackend = cascor::redis::RedisBackend<>;
 using cascor::redis::RedisOptions;
 
 namespace {

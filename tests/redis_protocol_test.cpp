@@ -138,7 +138,23 @@ TEST_CASE("an array of many elements comes through whole") {
 
 TEST_CASE("an array's header that claims the moon is refused before memory is taken for it") {
   const auto header = GENERATE("*2147483647\r\n", "*16777217\r\n", "*1\r\n*2147483647\r\n");
-  CHECK(refusal_of(header) == "an answer that is not Redis's protocol: an array of more elements than any answer has");
+  CHECK(refusal_of(header) == "an answer that is not Redis's protocol: larger than any answer");
+}
+
+TEST_CASE("a string that announces more than Redis ever stores is refused before it comes") {
+  const auto header = GENERATE("$1073741825\r\n", "$9223372036854775807\r\n", "*2\r\n:1\r\n$4000000000\r\nx");
+  CHECK(refusal_of(header) == "an answer that is not Redis's protocol: larger than any answer");
+  ReplyReader reader;
+  reader.feed("$1073741824\r\n");
+  CHECK_FALSE(reader.next());
+}
+
+TEST_CASE("a line that does not end is refused once it is longer than any") {
+  ReplyReader reader;
+  reader.feed("-ERR " + std::string(1'000'000, 'x'));
+  CHECK_FALSE(reader.next());
+  reader.feed(std::string(100'000, 'x'));
+  CHECK_THROWS_AS(reader.next(), cascor::ConnectionError);
 }
 
 TEST_CASE("a header that only claims many elements costs little until they come") {

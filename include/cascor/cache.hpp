@@ -9,5 +9,4 @@
 #include "cascor/core/errors.hpp"
 #include "cascor/core/log.hpp"
 #include "cascor/core/result.hpp"
-#include "cascor/memory_cache.hpp"
 #include "cascor/version.hpp"

@@ -47,6 +47,20 @@ class Interop(unittest.TestCase):
         self.assertEqual([json.loads(line) for line in found], list(values.values()))
         self.assertEqual([broken, nothing], ["ERROR", "MISS"])
 
+    def test_values_survive_the_way_through_both(self):
+        values = [None, True, 0, -1, 2**53 + 1, 2**63 - 1, -2**63, 2**64 - 1, 0.1, -0.0, 1e-308, 1.7976931348623157e308,
+                  "", "\u00e9poque \U0001f300 \u0000 \" \\ \n", "\u2028", [], {}, [[[[1, [2.5, None]]]]],
+                  {"": {"a b": [{"nested": {"deep": [True, "x"]}}]}}, list(range(2_000)), {"k" * 300: "v" * 70_000}]
+        for ascii_only in [True, False]:
+            keys = [f"value:{ascii_only}:{number}" for number in range(len(values))]
+            for key, value in zip(keys, values):
+                self.client.set(f"cascor:{key}", json.dumps(value, ensure_ascii=ascii_only))
+            self.peer("copy", *keys)
+            for key, value in zip(keys, values):
+                with self.subTest(key=key, value=value):
+                    copied = json.loads(self.client.get(f"cascor:copy:{key}"))
+                    self.assertEqual(repr(copied), repr(value))
+
 
 if __name__ == "__main__":
     unittest.main()

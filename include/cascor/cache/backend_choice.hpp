@@ -20,7 +20,7 @@ struct RemoteStore {
 
 /// The store that `config.redis_url` names, not dialled yet. Throws ConfigError for a URL that is none, or one of a
 /// kind that this version does not serve.
-RemoteStore make_remote_store(const CacheConfig& config, const std::shared_ptr<const Clock>& clock);
+CASCOR_CACHE_FN RemoteStore make_remote_store(const CacheConfig& config, const std::shared_ptr<const Clock>& clock);
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail
 

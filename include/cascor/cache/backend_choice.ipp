@@ -7,13 +7,12 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
-CASCOR_CACHE_INLINE void refuse_kind(const std::string& what) {
+CASCOR_CACHE_FN void refuse_kind(const std::string& what) {
   throw ConfigError{"redis_url: " + what + " is not served by version " CASCOR_CACHE_VERSION_STRING,
                     "Name one server (redis://host:6379/0) or a Unix socket (unix:///run/redis.sock)."};
 }
 
-CASCOR_CACHE_INLINE RemoteStore make_remote_store(const CacheConfig& config,
-                                                  const std::shared_ptr<const Clock>& clock) {
+CASCOR_CACHE_DEF RemoteStore make_remote_store(const CacheConfig& config, const std::shared_ptr<const Clock>& clock) {
   const RedisUrl url = RedisUrl::parse(config.redis_url);
   if (url.tls) refuse_kind("TLS (rediss://)");
   if (url.kind == RedisUrl::Kind::sentinel) refuse_kind("Redis Sentinel");
@@ -44,7 +43,7 @@ CASCOR_CACHE_INLINE RemoteStore make_remote_store(const CacheConfig& config,
   remote.server = redis::to_string(options.endpoint);
   remote.host = options.endpoint.path.empty() ? options.endpoint.host : options.endpoint.path;
   remote.port = options.endpoint.path.empty() ? options.endpoint.port : 0;
-  remote.store = std::make_unique<redis::RedisBackend>(std::move(options));
+  remote.store = std::make_unique<redis::RedisBackend<>>(std::move(options));
   return remote;
 }
 

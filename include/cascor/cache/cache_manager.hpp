@@ -56,7 +56,7 @@ class BasicCacheManager {
   BasicCacheManager() : BasicCacheManager{CacheConfig::load_default()} {}
   /// From `config` as it is; the environment is not asked. Dials (within `connection_pool.timeout`), and falls back.
   /// Throws ConfigError, and with `strict` what dialling throws.
-  explicit BasicCacheManager(const CacheConfig& config) : engine_{std::make_unique<detail::Engine>(config)} {}
+  explicit BasicCacheManager(const CacheConfig& config) : engine_{detail::make_engine(config)} {}
 
   /// From `backend.cache` of the file, then `CASCOR_CACHE_*`.
   static BasicCacheManager from_file(const std::filesystem::path& path) {

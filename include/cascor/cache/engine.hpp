@@ -40,41 +40,40 @@ struct Write {
 /// caller. With `strict` a server that is away, or that refuses, is thrown as its error; otherwise it is in the result.
 class Engine {
  public:
-  /// Dials, and falls back. Throws ConfigError, and with `strict` what dialling throws.
-  explicit Engine(const CacheConfig& config);
+  Engine() = default;
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
-  ~Engine();
+  virtual ~Engine() = default;
 
-  const KeySpace& keys() const noexcept;
-  const CacheConfig& config() const noexcept;
-  const Log& log() const noexcept;
+  virtual const KeySpace& keys() const noexcept = 0;
+  virtual const CacheConfig& config() const noexcept = 0;
+  virtual const Log& log() const noexcept = 0;
   /// Is memory the configured backend, so that a write may hand over a decoded value instead of bytes?
-  bool keeps_decoded() const noexcept;
+  virtual bool keeps_decoded() const noexcept = 0;
 
   /// At most one round trip.
-  Found read(Prefix prefix, std::string_view key);
+  virtual Found read(Prefix prefix, std::string_view key) = 0;
   /// One round trip for all; answers in the order asked.
-  std::vector<Found> read_many(std::span<const std::string_view> keys);
+  virtual std::vector<Found> read_many(std::span<const std::string_view> keys) = 0;
   /// Counts a read once its value is decoded, or did not decode.
-  void count_read(Prefix prefix, CacheStatus status) noexcept;
+  virtual void count_read(Prefix prefix, CacheStatus status) noexcept = 0;
   /// Puts `value`, which has one more decoded form, in the place of what `held` holds, if that is still there.
-  void remember(std::string_view key, const CacheHandle<StoredValue>& held, StoredValue value) noexcept;
+  virtual void remember(std::string_view key, const CacheHandle<StoredValue>& held, StoredValue value) noexcept = 0;
 
   /// Throws DataError for a TTL that cannot be; nothing is written then. At most one round trip for all.
-  std::vector<StoreResult> write(std::span<Write> writes);
-  bool erase(std::string_view key);
-  bool contains(std::string_view key);
+  virtual std::vector<StoreResult> write(std::span<Write> writes) = 0;
+  virtual bool erase(std::string_view key) = 0;
+  virtual bool contains(std::string_view key) = 0;
   /// Removes what matches and is no key of the library's own; how many went.
-  std::size_t erase_matching(const std::string& pattern);
+  virtual std::size_t erase_matching(const std::string& pattern) = 0;
 
-  Health health();
-  Stats stats() const;
-
- private:
-  struct Parts;
-  std::unique_ptr<Parts> parts_;
+  virtual Health health() = 0;
+  virtual Stats stats() const = 0;
 };
+
+/// An engine as the configuration asks for it. Dials, and falls back. Throws ConfigError, and with `strict` what
+/// dialling throws.
+CASCOR_CACHE_FN std::unique_ptr<Engine> make_engine(const CacheConfig& config);
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail
 

@@ -18,7 +18,7 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
-CASCOR_CACHE_INLINE std::string ttl_text(milliseconds ttl) {
+CASCOR_CACHE_FN std::string ttl_text(milliseconds ttl) {
   if (ttl == no_expiry) return "none";
   std::string seconds = std::to_string(ttl.count() / 1000);
   if (const auto rest = ttl.count() % 1000; rest != 0) {
@@ -29,14 +29,14 @@ CASCOR_CACHE_INLINE std::string ttl_text(milliseconds ttl) {
   return seconds + 's';
 }
 
-CASCOR_CACHE_INLINE std::shared_ptr<const KeySpace> key_space(const CacheConfig& config) {
+CASCOR_CACHE_FN std::shared_ptr<const KeySpace> key_space(const CacheConfig& config) {
   const auto& prefixes = config.key_prefixes;
   return std::make_shared<const KeySpace>(
       config.key_namespace,
       std::array{prefixes.metrics, prefixes.topology, prefixes.session, prefixes.history, prefixes.control});
 }
 
-CASCOR_CACHE_INLINE MemoryCacheOptions memory_options(const CacheConfig& config, std::shared_ptr<const Clock> clock) {
+CASCOR_CACHE_FN MemoryCacheOptions memory_options(const CacheConfig& config, std::shared_ptr<const Clock> clock) {
   MemoryCacheOptions options;
   options.max_bytes = config.max_memory_mb << 20U;
   options.eviction = config.eviction;
@@ -46,7 +46,8 @@ CASCOR_CACHE_INLINE MemoryCacheOptions memory_options(const CacheConfig& config,
 }
 
 // What an engine is made of. Nothing here is guarded: each part is safe by itself, the rest never changes.
-struct Engine::Parts {
+template <class CascorWhenUsed>
+struct EngineParts {
   CacheConfig config;
   Log log;
   std::shared_ptr<const Clock> clock;
@@ -59,7 +60,7 @@ struct Engine::Parts {
   std::atomic<bool> told_away{false};  // without a fallback: was the last line that Redis is away?
   std::optional<Fallback> fallback;    // with `type: redis`; last, as its thread uses the rest
 
-  explicit Parts(const CacheConfig& wanted)
+  explicit EngineParts(const CacheConfig& wanted)
       : config{wanted.checked()},
         log{config.log_sink ? Log{config.log_sink} : Log{}},
         clock{config.clock ? config.clock : SystemClock::shared()},
@@ -200,16 +201,35 @@ struct Engine::Parts {
                                                             std::span<const milliseconds> ttls_of_writes);
 };
 
-CASCOR_CACHE_INLINE Engine::Engine(const CacheConfig& config) : parts_{std::make_unique<Parts>(config)} {}
-CASCOR_CACHE_INLINE Engine::~Engine() = default;
+// The engine: each member is defined below.
+template <class CascorWhenUsed>
+class TieredEngine final : public Engine {
+ public:
+  explicit TieredEngine(const CacheConfig& config) : parts_{config} {}
 
-CASCOR_CACHE_INLINE const KeySpace& Engine::keys() const noexcept { return *parts_->keys; }
-CASCOR_CACHE_INLINE const CacheConfig& Engine::config() const noexcept { return parts_->config; }
-CASCOR_CACHE_INLINE const Log& Engine::log() const noexcept { return parts_->log; }
-CASCOR_CACHE_INLINE bool Engine::keeps_decoded() const noexcept { return !parts_->is_remote(); }
+  const KeySpace& keys() const noexcept override { return *parts_.keys; }
+  const CacheConfig& config() const noexcept override { return parts_.config; }
+  const Log& log() const noexcept override { return parts_.log; }
+  bool keeps_decoded() const noexcept override { return !parts_.is_remote(); }
+  Found read(Prefix prefix, std::string_view key) override;
+  std::vector<Found> read_many(std::span<const std::string_view> keys) override;
+  void count_read(Prefix prefix, CacheStatus status) noexcept override;
+  void remember(std::string_view key, const CacheHandle<StoredValue>& held, StoredValue value) noexcept override;
+  std::vector<StoreResult> write(std::span<Write> writes) override;
+  bool erase(std::string_view key) override;
+  bool contains(std::string_view key) override;
+  std::size_t erase_matching(const std::string& pattern) override;
+  Health health() override;
+  Stats stats() const override;
 
-CASCOR_CACHE_INLINE Found Engine::read(Prefix prefix, std::string_view key) {
-  Parts& p = *parts_;
+ private:
+  using Parts = EngineParts<CascorWhenUsed>;
+  Parts parts_;
+};
+
+template <class CascorWhenUsed>
+Found TieredEngine<CascorWhenUsed>::read(Prefix prefix, std::string_view key) {
+  Parts& p = parts_;
   if (!p.config.enabled) {
     Found none;
     none.facts.status = CacheStatus::disabled;
@@ -221,24 +241,25 @@ CASCOR_CACHE_INLINE Found Engine::read(Prefix prefix, std::string_view key) {
     if (++turn % 64 != 0) return p.found_in_memory(key);
   }
   const auto start = std::chrono::steady_clock::now();
-  Found found = !p.is_remote()
-                    ? p.found_in_memory(key)
-                    : p.served<Found>([&](Deadline by) { return p.found_in_redis(p.remote.store->get(key, by)); },
-                                      [&] { return std::optional{p.found_in_memory(key)}; },
-                                      [](const CacheError& error) { return Parts::failed(error.share()); });
+  Found found = !p.is_remote() ? p.found_in_memory(key)
+                               : p.template served<Found>(
+                                     [&](Deadline by) { return p.found_in_redis(p.remote.store->get(key, by)); },
+                                     [&] { return std::optional{p.found_in_memory(key)}; },
+                                     [](const CacheError& error) { return Parts::failed(error.share()); });
   p.counters.took_get(prefix, std::chrono::steady_clock::now() - start);
   return found;
 }
 
-CASCOR_CACHE_INLINE std::vector<Found> Engine::read_many(std::span<const std::string_view> keys) {
-  Parts& p = *parts_;
+template <class CascorWhenUsed>
+std::vector<Found> TieredEngine<CascorWhenUsed>::read_many(std::span<const std::string_view> keys) {
+  Parts& p = parts_;
   std::vector<Found> found;
   found.reserve(keys.size());
   if (!p.is_remote()) {
     for (const std::string_view key : keys) found.push_back(read(p.keys->prefix_of(key), key));
     return found;
   }
-  return p.served<std::vector<Found>>(
+  return p.template served<std::vector<Found>>(
       [&](Deadline by) {
         std::vector<Found> all;
         all.reserve(keys.size());
@@ -256,25 +277,29 @@ CASCOR_CACHE_INLINE std::vector<Found> Engine::read_many(std::span<const std::st
       [&](const CacheError& error) { return std::vector<Found>(keys.size(), Parts::failed(error.share())); });
 }
 
-CASCOR_CACHE_INLINE void Engine::count_read(Prefix prefix, CacheStatus status) noexcept {
+template <class CascorWhenUsed>
+void TieredEngine<CascorWhenUsed>::count_read(Prefix prefix, CacheStatus status) noexcept {
   switch (status) {
-    case CacheStatus::hit: return parts_->counters.add(prefix, Count::hit);
-    case CacheStatus::stale: return parts_->counters.add(prefix, Count::stale);
-    case CacheStatus::error: return parts_->counters.add(prefix, Count::read_error);
-    case CacheStatus::miss: return parts_->counters.add(prefix, Count::miss);
+    case CacheStatus::hit: return parts_.counters.add(prefix, Count::hit);
+    case CacheStatus::stale: return parts_.counters.add(prefix, Count::stale);
+    case CacheStatus::error: return parts_.counters.add(prefix, Count::read_error);
+    case CacheStatus::miss: return parts_.counters.add(prefix, Count::miss);
     case CacheStatus::disabled: return;
   }
 }
 
-CASCOR_CACHE_INLINE void Engine::remember(std::string_view key, const StoredHandle& held, StoredValue value) noexcept {
+template <class CascorWhenUsed>
+void TieredEngine<CascorWhenUsed>::remember(std::string_view key, const StoredHandle& held,
+                                            StoredValue value) noexcept {
   try {
-    (void)parts_->memory.replace(key, held, std::move(value));
+    (void)parts_.memory.replace(key, held, std::move(value));
   } catch (...) {  // no memory for a second form: the next reader decodes again
   }
 }
 
-CASCOR_CACHE_INLINE std::vector<StoreResult> Engine::write(std::span<Write> writes) {
-  Parts& p = *parts_;
+template <class CascorWhenUsed>
+std::vector<StoreResult> TieredEngine<CascorWhenUsed>::write(std::span<Write> writes) {
+  Parts& p = parts_;
   std::vector<StoreResult> results;
   if (!p.config.enabled) {
     static const auto why = std::make_shared<const ConfigError>("the cache is disabled (backend.cache.enabled: false)",
@@ -292,7 +317,7 @@ CASCOR_CACHE_INLINE std::vector<StoreResult> Engine::write(std::span<Write> writ
     results.reserve(writes.size());
     for (std::size_t i = 0; i < writes.size(); ++i) results.push_back(p.store_in_memory(writes[i], ttls[i]));
   } else {
-    results = p.served<std::vector<StoreResult>>(
+    results = p.template served<std::vector<StoreResult>>(
         [&](Deadline by) { return p.write_remotely(writes, ttls, by); },
         [&] { return p.write_in_fallback(writes, ttls); },
         [&](const CacheError& error) { return std::vector<StoreResult>(writes.size(), StoreResult{error.share()}); });
@@ -307,9 +332,10 @@ CASCOR_CACHE_INLINE std::vector<StoreResult> Engine::write(std::span<Write> writ
   return results;
 }
 
-CASCOR_CACHE_INLINE std::vector<StoreResult> Engine::Parts::write_remotely(std::span<Write> writes,
-                                                                           std::span<const milliseconds> ttls_of_writes,
-                                                                           Deadline by) {
+template <class CascorWhenUsed>
+std::vector<StoreResult> EngineParts<CascorWhenUsed>::write_remotely(std::span<Write> writes,
+                                                                     std::span<const milliseconds> ttls_of_writes,
+                                                                     Deadline by) {
   std::vector<std::shared_ptr<const std::string>> bytes;
   std::vector<StoreEntry> entries;
   bytes.reserve(writes.size());
@@ -328,7 +354,8 @@ CASCOR_CACHE_INLINE std::vector<StoreResult> Engine::Parts::write_remotely(std::
 }
 
 // nullopt: Redis came back in between.
-CASCOR_CACHE_INLINE std::optional<std::vector<StoreResult>> Engine::Parts::write_in_fallback(
+template <class CascorWhenUsed>
+std::optional<std::vector<StoreResult>> EngineParts<CascorWhenUsed>::write_in_fallback(
     std::span<Write> writes, std::span<const milliseconds> ttls_of_writes) {
   auto why = fallback->state().last_error;
   if (!why) why = std::make_shared<const ConnectionError>("Redis is away", "The value is kept in memory meanwhile.");
@@ -346,11 +373,12 @@ CASCOR_CACHE_INLINE std::optional<std::vector<StoreResult>> Engine::Parts::write
   return results;
 }
 
-CASCOR_CACHE_INLINE bool Engine::erase(std::string_view key) {
-  Parts& p = *parts_;
+template <class CascorWhenUsed>
+bool TieredEngine<CascorWhenUsed>::erase(std::string_view key) {
+  Parts& p = parts_;
   if (!p.config.enabled) return false;
   if (!p.is_remote()) return p.memory.erase(key);
-  return p.served<bool>(
+  return p.template served<bool>(
       [&](Deadline by) {
         return p.remote.store->erase_many({&key, 1}, by) == 1;
       },
@@ -363,23 +391,26 @@ CASCOR_CACHE_INLINE bool Engine::erase(std::string_view key) {
       [](const CacheError&) { return false; });
 }
 
-CASCOR_CACHE_INLINE bool Engine::contains(std::string_view key) {
-  Parts& p = *parts_;
+template <class CascorWhenUsed>
+bool TieredEngine<CascorWhenUsed>::contains(std::string_view key) {
+  Parts& p = parts_;
   if (!p.config.enabled) return false;
   if (!p.is_remote()) return p.memory.contains(key);
-  return p.served<bool>([&](Deadline by) { return p.remote.store->contains(key, by); },
-                        [&] { return std::optional{p.memory.contains(key)}; }, [](const CacheError&) { return false; });
+  return p.template served<bool>([&](Deadline by) { return p.remote.store->contains(key, by); },
+                                 [&] { return std::optional{p.memory.contains(key)}; },
+                                 [](const CacheError&) { return false; });
 }
 
-CASCOR_CACHE_INLINE std::size_t Engine::erase_matching(const std::string& pattern) {
-  Parts& p = *parts_;
+template <class CascorWhenUsed>
+std::size_t TieredEngine<CascorWhenUsed>::erase_matching(const std::string& pattern) {
+  Parts& p = parts_;
   if (!p.config.enabled) return 0;
   const auto may_erase = [&p](std::string_view key) { return p.keys->is_cached(key); };
   const auto erase_here = [&] {
     return p.memory.erase_if([&](std::string_view key) { return may_erase(key) && glob_match(pattern, key); });
   };
   if (!p.is_remote()) return erase_here();
-  return p.served<std::size_t>(
+  return p.template served<std::size_t>(
       [&](Deadline) { return p.remote.store->erase_matching(pattern, may_erase, [&p] { return p.deadline(); }); },
       [&]() -> std::optional<std::size_t> {
         std::size_t erased = 0;
@@ -394,8 +425,9 @@ CASCOR_CACHE_INLINE std::size_t Engine::erase_matching(const std::string& patter
       });
 }
 
-CASCOR_CACHE_INLINE Health Engine::health() {
-  Parts& p = *parts_;
+template <class CascorWhenUsed>
+Health TieredEngine<CascorWhenUsed>::health() {
+  Parts& p = parts_;
   Health health;
   health.timestamp = iso8601(p.clock->wall());
   if (!p.config.enabled) {
@@ -451,10 +483,15 @@ CASCOR_CACHE_INLINE Health Engine::health() {
   return health;
 }
 
-CASCOR_CACHE_INLINE Stats Engine::stats() const {
-  Stats stats = parts_->counters.summary();
-  parts_->memory_counts->add_to(stats);
+template <class CascorWhenUsed>
+Stats TieredEngine<CascorWhenUsed>::stats() const {
+  Stats stats = parts_.counters.summary();
+  parts_.memory_counts->add_to(stats);
   return stats;
+}
+
+CASCOR_CACHE_DEF std::unique_ptr<Engine> make_engine(const CacheConfig& config) {
+  return std::make_unique<TieredEngine<void>>(config);
 }
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail

@@ -24,7 +24,7 @@
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
 /// Does the error mean that the server as a whole is not to be had, rather than that it refused one command?
-bool means_away(const CacheError& error) noexcept;
+CASCOR_CACHE_FN bool means_away(const CacheError& error) noexcept;
 
 /// What the fallback is told when it is made.
 struct FallbackOptions {
@@ -46,7 +46,7 @@ struct FallbackOptions {
 /// forget_memory and the caller's own store into memory in keep_…(). live() is one load. Safe from any thread.
 class Fallback {
  public:
-  Fallback(KeyValueStore& store, FallbackOptions options);
+  CASCOR_CACHE_FN Fallback(KeyValueStore& store, FallbackOptions options);
   Fallback(const Fallback&) = delete;
   Fallback& operator=(const Fallback&) = delete;
   /// With something pending, makes one last attempt to return, of shutdown_timeout at most, and joins the thread. What
@@ -58,17 +58,17 @@ class Fallback {
   void reached() noexcept { ever_reached_.store(true, std::memory_order_relaxed); }
   /// The server is not to be had: FALLBACK, one WARNING, the thread starts asking. Again while in FALLBACK: nothing.
   /// False where no thread could be started: then it stays LIVE.
-  bool lost(const CacheError& error);
+  CASCOR_CACHE_FN bool lost(const CacheError& error);
 
   /// While in FALLBACK, keeps a change for the return and calls `store_in_memory` with the state held; returns false,
   /// having done nothing, when Redis is back: the caller then goes there.
-  bool keep_write(std::string_view key, const std::shared_ptr<const std::string>& bytes, TimePoint expires,
-                  const std::function<void()>& store_in_memory);
-  bool keep_erasure(std::string_view key, const std::function<void()>& erase_in_memory);
-  bool keep_invalidation(const std::string& pattern, const std::function<void()>& erase_in_memory);
+  CASCOR_CACHE_FN bool keep_write(std::string_view key, const std::shared_ptr<const std::string>& bytes,
+                                  TimePoint expires, const std::function<void()>& store_in_memory);
+  CASCOR_CACHE_FN bool keep_erasure(std::string_view key, const std::function<void()>& erase_in_memory);
+  CASCOR_CACHE_FN bool keep_invalidation(const std::string& pattern, const std::function<void()>& erase_in_memory);
 
   /// Asks for the server's return now rather than after the backoff. Does not wait for the answer.
-  void nudge();
+  CASCOR_CACHE_FN void nudge();
 
   struct State {
     bool live = true;
@@ -77,7 +77,7 @@ class Fallback {
     std::size_t pending_writes = 0;
     std::shared_ptr<const CacheError> last_error;  ///< null: none yet
   };
-  State state() const;
+  CASCOR_CACHE_FN State state() const;
 
  private:
   struct Replayed {
@@ -93,17 +93,17 @@ class Fallback {
   };
   template <class Change>
   bool keep(const Change& change);
-  void run();
-  bool wait_for_next_attempt(std::unique_lock<std::mutex>& lock, milliseconds& bound);
-  void try_return(Replayed& replayed);
-  void replay(PendingChanges::Changes& changes, Replayed& replayed);
-  void replay_removals(PendingChanges::Changes& changes, Replayed& replayed);
-  void replay_some_writes(PendingChanges::Changes& changes, Replayed& replayed);
+  CASCOR_CACHE_FN void run();
+  CASCOR_CACHE_FN bool wait_for_next_attempt(std::unique_lock<std::mutex>& lock, milliseconds& bound);
+  CASCOR_CACHE_FN void try_return(Replayed& replayed);
+  CASCOR_CACHE_FN void replay(PendingChanges::Changes& changes, Replayed& replayed);
+  CASCOR_CACHE_FN void replay_removals(PendingChanges::Changes& changes, Replayed& replayed);
+  CASCOR_CACHE_FN void replay_some_writes(PendingChanges::Changes& changes, Replayed& replayed);
   template <class Call>
   void unless_refused(Replayed& replayed, std::uint64_t changes, const Call& call);
-  Deadline round_trip(milliseconds most = milliseconds{2000}) const;
-  void add_return(const Replayed& replayed);
-  void announce(std::unique_lock<std::mutex>& lock);
+  CASCOR_CACHE_FN Deadline round_trip(milliseconds most = milliseconds{2000}) const;
+  CASCOR_CACHE_FN void add_return(const Replayed& replayed);
+  CASCOR_CACHE_FN void announce(std::unique_lock<std::mutex>& lock);
 
   KeyValueStore& store_;
   const FallbackOptions options_;

@@ -11,7 +11,7 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
-CASCOR_CACHE_INLINE bool means_away(const CacheError& error) noexcept {
+CASCOR_CACHE_DEF bool means_away(const CacheError& error) noexcept {
   const std::string_view what = error.what();
   if (what.starts_with("Error connecting to Redis")) return true;  // whatever the reason
   switch (error.code()) {
@@ -24,13 +24,13 @@ CASCOR_CACHE_INLINE bool means_away(const CacheError& error) noexcept {
   }
 }
 
-CASCOR_CACHE_INLINE Fallback::Fallback(KeyValueStore& store, FallbackOptions options)
+CASCOR_CACHE_DEF Fallback::Fallback(KeyValueStore& store, FallbackOptions options)
     : store_{store},
       options_{std::move(options)},
       pending_{options_.max_pending_bytes, options_.everything},
       random_{options_.random} {}
 
-CASCOR_CACHE_INLINE Fallback::~Fallback() {
+inline Fallback::~Fallback() {
   if (thread_.get_id() == std::this_thread::get_id()) {
     options_.log.error("a cache was destroyed from inside one of its own handlers, which is not allowed");
     std::terminate();
@@ -48,7 +48,7 @@ CASCOR_CACHE_INLINE Fallback::~Fallback() {
   }
 }
 
-CASCOR_CACHE_INLINE bool Fallback::lost(const CacheError& error) {
+CASCOR_CACHE_DEF bool Fallback::lost(const CacheError& error) {
   std::unique_lock lock{mutex_};
   last_error_ = error.share();
   if (!live_.load(std::memory_order_relaxed)) return true;
@@ -70,7 +70,7 @@ CASCOR_CACHE_INLINE bool Fallback::lost(const CacheError& error) {
 
 // Under the lock, which it lets go of while the application's code runs. One thread at a time, so that lines and events
 // come in the order of the changes; another one, or a handler that calls the cache, leaves its own to that thread.
-CASCOR_CACHE_INLINE void Fallback::announce(std::unique_lock<std::mutex>& lock) {
+CASCOR_CACHE_DEF void Fallback::announce(std::unique_lock<std::mutex>& lock) {
   if (announcing_) return;
   announcing_ = true;
   while (!announcements_.empty()) {
@@ -96,30 +96,30 @@ bool Fallback::keep(const Change& change) {
   return true;
 }
 
-CASCOR_CACHE_INLINE bool Fallback::keep_write(std::string_view key, const std::shared_ptr<const std::string>& bytes,
-                                              TimePoint expires, const std::function<void()>& store_in_memory) {
+CASCOR_CACHE_DEF bool Fallback::keep_write(std::string_view key, const std::shared_ptr<const std::string>& bytes,
+                                           TimePoint expires, const std::function<void()>& store_in_memory) {
   return keep([&] {
     store_in_memory();
     pending_.write(key, bytes, expires);
   });
 }
 
-CASCOR_CACHE_INLINE bool Fallback::keep_erasure(std::string_view key, const std::function<void()>& erase_in_memory) {
+CASCOR_CACHE_DEF bool Fallback::keep_erasure(std::string_view key, const std::function<void()>& erase_in_memory) {
   return keep([&] {
     erase_in_memory();
     pending_.erase(key);
   });
 }
 
-CASCOR_CACHE_INLINE bool Fallback::keep_invalidation(const std::string& pattern,
-                                                     const std::function<void()>& erase_in_memory) {
+CASCOR_CACHE_DEF bool Fallback::keep_invalidation(const std::string& pattern,
+                                                  const std::function<void()>& erase_in_memory) {
   return keep([&] {
     erase_in_memory();
     pending_.invalidate(pattern);
   });
 }
 
-CASCOR_CACHE_INLINE void Fallback::nudge() {
+CASCOR_CACHE_DEF void Fallback::nudge() {
   {
     const std::lock_guard lock{mutex_};
     nudged_ = true;
@@ -127,12 +127,12 @@ CASCOR_CACHE_INLINE void Fallback::nudge() {
   wake_.notify_all();
 }
 
-CASCOR_CACHE_INLINE Fallback::State Fallback::state() const {
+CASCOR_CACHE_DEF Fallback::State Fallback::state() const {
   const std::lock_guard lock{mutex_};
   return {live(), ever_reached_.load(std::memory_order_relaxed), attempts_, pending_.writes(), last_error_};
 }
 
-CASCOR_CACHE_INLINE void Fallback::run() {
+CASCOR_CACHE_DEF void Fallback::run() {
   constexpr milliseconds first_bound{100};
   milliseconds bound = first_bound;
   Replayed replayed;
@@ -164,7 +164,7 @@ CASCOR_CACHE_INLINE void Fallback::run() {
 }
 
 // Full jitter (Brooker, AWS 2015), so that many clients do not come back in the same moment. False: no more attempts.
-CASCOR_CACHE_INLINE bool Fallback::wait_for_next_attempt(std::unique_lock<std::mutex>& lock, milliseconds& bound) {
+CASCOR_CACHE_DEF bool Fallback::wait_for_next_attempt(std::unique_lock<std::mutex>& lock, milliseconds& bound) {
   constexpr milliseconds most{2000};
   lock.unlock();
   const milliseconds delay{static_cast<milliseconds::rep>(random_() % static_cast<std::uint64_t>(bound.count() + 1))};
@@ -176,7 +176,7 @@ CASCOR_CACHE_INLINE bool Fallback::wait_for_next_attempt(std::unique_lock<std::m
 }
 
 // Replays until nothing is pending, then goes LIVE in the same locked step, so that no change falls in between.
-CASCOR_CACHE_INLINE void Fallback::try_return(Replayed& replayed) {
+CASCOR_CACHE_DEF void Fallback::try_return(Replayed& replayed) {
   store_.ping(round_trip(milliseconds{1000}));
   reached();
   while (true) {
@@ -202,12 +202,12 @@ CASCOR_CACHE_INLINE void Fallback::try_return(Replayed& replayed) {
 }
 
 // Takes out of `changes` what Redis has; what is left when it throws is still to be done.
-CASCOR_CACHE_INLINE void Fallback::replay(PendingChanges::Changes& changes, Replayed& replayed) {
+CASCOR_CACHE_DEF void Fallback::replay(PendingChanges::Changes& changes, Replayed& replayed) {
   replay_removals(changes, replayed);
   while (!changes.writes.empty()) replay_some_writes(changes, replayed);
 }
 
-CASCOR_CACHE_INLINE void Fallback::replay_removals(PendingChanges::Changes& changes, Replayed& replayed) {
+CASCOR_CACHE_DEF void Fallback::replay_removals(PendingChanges::Changes& changes, Replayed& replayed) {
   while (!changes.patterns.empty()) {
     unless_refused(replayed, 1, [&] {
       (void)store_.erase_matching(changes.patterns.back(), options_.may_erase, [this] { return round_trip(); });
@@ -226,7 +226,7 @@ CASCOR_CACHE_INLINE void Fallback::replay_removals(PendingChanges::Changes& chan
 
 // As many as one round trip takes. What has expired meanwhile, or what the server refuses, still took the place of the
 // value before it: that one goes.
-CASCOR_CACHE_INLINE void Fallback::replay_some_writes(PendingChanges::Changes& changes, Replayed& replayed) {
+CASCOR_CACHE_DEF void Fallback::replay_some_writes(PendingChanges::Changes& changes, Replayed& replayed) {
   constexpr std::size_t most_writes = 256;
   constexpr std::size_t most_bytes = std::size_t{1} << 20;
   const TimePoint now = options_.clock->now();
@@ -271,7 +271,7 @@ void Fallback::unless_refused(Replayed& replayed, std::uint64_t changes, const C
 }
 
 // Who destroys the cache waits for the one under way, and for what then still can be done in time.
-CASCOR_CACHE_INLINE Deadline Fallback::round_trip(milliseconds most) const {
+CASCOR_CACHE_DEF Deadline Fallback::round_trip(milliseconds most) const {
   milliseconds limit = std::min(most, options_.timeout);
   const std::lock_guard lock{mutex_};
   if (stopping_) {
@@ -282,7 +282,7 @@ CASCOR_CACHE_INLINE Deadline Fallback::round_trip(milliseconds most) const {
 }
 
 // Under the lock.
-CASCOR_CACHE_INLINE void Fallback::add_return(const Replayed& replayed) {
+CASCOR_CACHE_DEF void Fallback::add_return(const Replayed& replayed) {
   const auto count = [](std::uint64_t number, const std::string& noun) {
     return std::to_string(number) + ' ' + noun + (number == 1 ? "" : "s");
   };

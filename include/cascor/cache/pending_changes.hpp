@@ -36,10 +36,10 @@ class PendingChanges {
   PendingChanges(std::size_t max_bytes, std::string everything)
       : max_bytes_{max_bytes}, everything_{std::move(everything)} {}
 
-  void write(std::string_view key, std::shared_ptr<const std::string> bytes, TimePoint expires);
-  void erase(std::string_view key);
+  CASCOR_CACHE_FN void write(std::string_view key, std::shared_ptr<const std::string> bytes, TimePoint expires);
+  CASCOR_CACHE_FN void erase(std::string_view key);
   /// `pattern` is one of full keys.
-  void invalidate(std::string pattern);
+  CASCOR_CACHE_FN void invalidate(std::string pattern);
 
   bool empty() const noexcept { return writes_.empty() && erased_.empty() && patterns_.empty(); }
   std::size_t writes() const noexcept { return writes_.size(); }
@@ -52,19 +52,19 @@ class PendingChanges {
     std::list<PendingWrite> writes;  ///< oldest first
   };
   /// Hands everything over.
-  Changes take();
+  CASCOR_CACHE_FN Changes take();
   /// Puts back what could not be replayed, behind what has come since: a newer write or removal wins.
-  void put_back(Changes changes);
+  CASCOR_CACHE_FN void put_back(Changes changes);
 
  private:
   using Writes = std::list<PendingWrite>;
-  static std::size_t bytes_of(const PendingWrite& write) noexcept;
-  void forget(Writes::iterator write);
-  void drop(Writes::iterator write);
+  CASCOR_CACHE_FN static std::size_t bytes_of(const PendingWrite& write) noexcept;
+  CASCOR_CACHE_FN void forget(Writes::iterator write);
+  CASCOR_CACHE_FN void drop(Writes::iterator write);
   bool removes_everything() const noexcept { return !patterns_.empty() && patterns_.front() == everything_; }
-  void remove_key(std::string key);
-  void remove_pattern(std::string pattern);
-  void keep_within_bounds();
+  CASCOR_CACHE_FN void remove_key(std::string key);
+  CASCOR_CACHE_FN void remove_pattern(std::string pattern);
+  CASCOR_CACHE_FN void keep_within_bounds();
 
   std::size_t max_bytes_;
   std::string everything_;

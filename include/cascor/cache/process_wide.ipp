@@ -11,26 +11,26 @@ namespace detail {
 // The mutex guards the pointer, also while the cache is made: whoever asks meanwhile waits for that one.
 struct ProcessWide {
   std::mutex mutex;
-  std::unique_ptr<CacheManager> manager;
+  std::shared_ptr<void> manager;  // a CacheManager: erased, so that including this makes nothing of it
 };
 
-__attribute__((visibility("default"))) CASCOR_CACHE_INLINE ProcessWide& process_wide() {
+__attribute__((visibility("default"))) inline ProcessWide& process_wide() {
   static ProcessWide* const only = new ProcessWide;
   return *only;
 }
 
 }  // namespace detail
 
-CASCOR_CACHE_INLINE CacheManager& get_cache_manager() {
+CASCOR_CACHE_DEF CacheManager& get_cache_manager() {
   auto& process = detail::process_wide();
   const std::lock_guard lock{process.mutex};
-  if (!process.manager) process.manager = std::make_unique<CacheManager>();
-  return *process.manager;
+  if (!process.manager) process.manager = std::make_shared<CacheManager>();
+  return *static_cast<CacheManager*>(process.manager.get());
 }
 
-CASCOR_CACHE_INLINE void shutdown_cache_manager() {
+CASCOR_CACHE_DEF void shutdown_cache_manager() {
   auto& process = detail::process_wide();
-  std::unique_ptr<CacheManager> ending;
+  std::shared_ptr<void> ending;
   const std::lock_guard lock{process.mutex};
   ending.swap(process.manager);
 }

@@ -63,15 +63,15 @@ struct Health {
   HealthDetails details;
 };
 
-void to_json(json& out, const HealthDetails& details);
-void to_json(json& out, const Health& health);
-void to_json(json& out, const Latency& latency);
-void to_json(json& out, const PrefixStats& stats);
-void to_json(json& out, const Stats& stats);
+CASCOR_CACHE_FN void to_json(json& out, const HealthDetails& details);
+CASCOR_CACHE_FN void to_json(json& out, const Health& health);
+CASCOR_CACHE_FN void to_json(json& out, const Latency& latency);
+CASCOR_CACHE_FN void to_json(json& out, const PrefixStats& stats);
+CASCOR_CACHE_FN void to_json(json& out, const Stats& stats);
 
 namespace detail {
 /// "2026-11-22T21:13:19.042Z".
-std::string iso8601(WallTime time);
+CASCOR_CACHE_FN std::string iso8601(WallTime time);
 }  // namespace detail
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI

@@ -14,7 +14,7 @@ json or_null(const std::optional<T>& value) {
   return value ? json(*value) : json(nullptr);
 }
 
-CASCOR_CACHE_INLINE std::string iso8601(WallTime time) {
+CASCOR_CACHE_DEF std::string iso8601(WallTime time) {
   const auto whole = std::chrono::floor<std::chrono::milliseconds>(time.time_since_epoch());
   const std::time_t seconds = std::chrono::floor<std::chrono::seconds>(whole).count();
   std::tm utc{};
@@ -25,7 +25,7 @@ CASCOR_CACHE_INLINE std::string iso8601(WallTime time) {
   return std::string{text.data(), size} + '.' + thousandths.substr(1) + 'Z';
 }
 
-CASCOR_CACHE_INLINE json counted(const PrefixStats& stats) {
+CASCOR_CACHE_FN json counted(const PrefixStats& stats) {
   return {{"hits", stats.hits},
           {"misses", stats.misses},
           {"stale", stats.stale},
@@ -42,7 +42,7 @@ CASCOR_CACHE_INLINE json counted(const PrefixStats& stats) {
 
 }  // namespace detail
 
-CASCOR_CACHE_INLINE void to_json(json& out, const HealthDetails& details) {
+CASCOR_CACHE_DEF void to_json(json& out, const HealthDetails& details) {
   out = {{"backend", details.backend},
          {"host", details.host},
          {"port", detail::or_null(details.port)},
@@ -62,7 +62,7 @@ CASCOR_CACHE_INLINE void to_json(json& out, const HealthDetails& details) {
            {"max", details.pool.max}}}};
 }
 
-CASCOR_CACHE_INLINE void to_json(json& out, const Health& health) {
+CASCOR_CACHE_DEF void to_json(json& out, const Health& health) {
   out = {{"status", to_string(health.status)},
          {"mode", to_string(health.mode)},
          {"message", health.message},
@@ -70,13 +70,13 @@ CASCOR_CACHE_INLINE void to_json(json& out, const Health& health) {
          {"details", health.details}};
 }
 
-CASCOR_CACHE_INLINE void to_json(json& out, const Latency& latency) {
+CASCOR_CACHE_DEF void to_json(json& out, const Latency& latency) {
   out = {{"p50_us", latency.p50_us}, {"p99_us", latency.p99_us}, {"p999_us", latency.p999_us}};
 }
 
-CASCOR_CACHE_INLINE void to_json(json& out, const PrefixStats& stats) { out = detail::counted(stats); }
+CASCOR_CACHE_DEF void to_json(json& out, const PrefixStats& stats) { out = detail::counted(stats); }
 
-CASCOR_CACHE_INLINE void to_json(json& out, const Stats& stats) {
+CASCOR_CACHE_DEF void to_json(json& out, const Stats& stats) {
   out = detail::counted(stats);
   out["prefixes"] = stats.prefixes;
 }

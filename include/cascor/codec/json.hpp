@@ -21,18 +21,18 @@ using json = nlohmann::json;
 inline constexpr std::size_t max_json_depth = 512;
 
 namespace detail {
-/// Throws DataError for what the parser must not see: nesting deeper than max_json_depth, and a NUL byte, which it would
-/// take for the end of the text. One pass over the text.
-void check_json_text(std::string_view text);
+/// Throws DataError for what the parser must not see: nesting deeper than max_json_depth, and a NUL byte, which it
+/// would take for the end of the text. One pass over the text.
+CASCOR_CACHE_FN void check_json_text(std::string_view text);
 /// Turns `value` into what its own JSON text would parse to: NaN and infinities become null, integers that are not
 /// negative become unsigned, binary values become the object that stands for them. Throws DataError where it has no
 /// text: a string that is not UTF-8, nesting deeper than max_json_depth, a discarded value; part of it may be settled
 /// then.
-void settle_json(json& value);
+CASCOR_CACHE_FN void settle_json(json& value);
 /// JSON text of a settled or any other value; NaN and infinities as null. Throws DataError for nesting deeper than
 /// max_json_depth and for a discarded value, and what nlohmann throws for a string that is not UTF-8.
-std::string dump_json(const json& value);
-std::size_t heap_of_json(const json& value) noexcept;
+CASCOR_CACHE_FN std::string dump_json(const json& value);
+CASCOR_CACHE_FN std::size_t heap_of_json(const json& value) noexcept;
 }  // namespace detail
 
 /// The default codec: a value's JSON text and nothing else, so that any program can read and write it. A type of yours
@@ -59,7 +59,7 @@ struct JsonCodec {
   }
 
   /// What `value` reads back as, so that a memory tier may keep it decoded.
-  static void settle(json& value) { detail::settle_json(value); }
+  CASCOR_CACHE_FN static void settle(json& value) { detail::settle_json(value); }
 };
 
 template <>

@@ -6,12 +6,12 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
-CASCOR_CACHE_INLINE void refuse_json_depth() {
+CASCOR_CACHE_FN void refuse_json_depth() {
   throw DataError{"JSON nested deeper than " + std::to_string(max_json_depth) + " levels",
                   "Flatten the value, or store its parts under keys of their own."};
 }
 
-CASCOR_CACHE_INLINE void check_json_text(std::string_view text) {
+CASCOR_CACHE_DEF void check_json_text(std::string_view text) {
   if (text.find('\0') != std::string_view::npos) {
     throw DataError{"a NUL byte in JSON text", "Look at who wrote it: inside of strings it is written \\u0000."};
   }
@@ -35,7 +35,7 @@ CASCOR_CACHE_INLINE void check_json_text(std::string_view text) {
 
 // Well-formed UTF-8 after RFC 3629: no overlong forms, no surrogates, nothing past U+10FFFF; the same that dump()
 // takes.
-CASCOR_CACHE_INLINE bool is_utf8(std::string_view text) noexcept {
+CASCOR_CACHE_FN bool is_utf8(std::string_view text) noexcept {
   const auto* at = reinterpret_cast<const unsigned char*>(text.data());  // NOLINT(*-reinterpret-cast)
   const auto* const end = at + text.size();
   while (at != end) {
@@ -67,19 +67,19 @@ CASCOR_CACHE_INLINE bool is_utf8(std::string_view text) noexcept {
   return true;
 }
 
-CASCOR_CACHE_INLINE void check_utf8(const std::string& text) {
+CASCOR_CACHE_FN void check_utf8(const std::string& text) {
   if (!is_utf8(text)) {
     throw DataError{"a text that is not UTF-8", "JSON text is UTF-8: convert it, or encode bytes, say as base64."};
   }
 }
 
 // A value that was never one: what a parser gives that was told not to throw.
-CASCOR_CACHE_INLINE void refuse_discarded_json() {
+CASCOR_CACHE_FN void refuse_discarded_json() {
   throw DataError{"a discarded JSON value", "Look at what the parser said before the value is stored."};
 }
 
 // dump() would overflow the stack of a deeper one, and writes a discarded one as text that nobody reads.
-CASCOR_CACHE_INLINE void check_json_at(const json& value, std::size_t depth) {
+CASCOR_CACHE_FN void check_json_at(const json& value, std::size_t depth) {
   if (value.is_discarded()) refuse_discarded_json();
   if (value.is_binary() && depth + 2 > max_json_depth) refuse_json_depth();  // becomes an object that holds an array
   if (!value.is_structured()) return;
@@ -87,7 +87,7 @@ CASCOR_CACHE_INLINE void check_json_at(const json& value, std::size_t depth) {
   for (const auto& member : value) check_json_at(member, depth + 1);
 }
 
-CASCOR_CACHE_INLINE void settle_json_at(json& value, std::size_t depth) {
+CASCOR_CACHE_FN void settle_json_at(json& value, std::size_t depth) {
   switch (value.type()) {
     case json::value_t::object:
       if (depth >= max_json_depth) refuse_json_depth();
@@ -120,14 +120,14 @@ CASCOR_CACHE_INLINE void settle_json_at(json& value, std::size_t depth) {
   }
 }
 
-CASCOR_CACHE_INLINE void settle_json(json& value) { settle_json_at(value, 0); }
+CASCOR_CACHE_DEF void settle_json(json& value) { settle_json_at(value, 0); }
 
-CASCOR_CACHE_INLINE std::string dump_json(const json& value) {
+CASCOR_CACHE_DEF std::string dump_json(const json& value) {
   check_json_at(value, 0);
   return value.dump();
 }
 
-CASCOR_CACHE_INLINE std::size_t heap_of_json(const json& value) noexcept {
+CASCOR_CACHE_DEF std::size_t heap_of_json(const json& value) noexcept {
   // A node of std::map: colour, three links, the pair.
   constexpr std::size_t node = heap_block(4 * sizeof(void*) + sizeof(std::pair<const std::string, json>));
   std::size_t bytes = 0;

@@ -134,29 +134,30 @@ struct CacheConfig {
   /// variables are a WARNING with the nearest known name. The result has every field filled in and checked.
   /// Throws ConfigError, with `file:line:column` or the variable's name, for a file that cannot be read or is over
   /// 1 MiB and for everything that docs/configuration.md lists. Thread-safe; O(size of the file).
-  static CacheConfig load(const std::filesystem::path& path, const Environment& environment = process_environment());
+  CASCOR_CACHE_FN static CacheConfig load(const std::filesystem::path& path,
+                                          const Environment& environment = process_environment());
 
   /// The same for text that is at hand; `source_name` stands for the file's name in errors.
-  static CacheConfig parse(std::string_view yaml_text, std::string_view source_name,
-                           const Environment& environment = process_environment());
+  CASCOR_CACHE_FN static CacheConfig parse(std::string_view yaml_text, std::string_view source_name,
+                                           const Environment& environment = process_environment());
 
   /// What a program that names no configuration gets: the file that `CASCOR_CACHE_CONFIG` names, else
   /// `conf/app_config.yaml` if it is there, else the defaults; then `environment`, as in load().
-  static CacheConfig load_default(const Environment& environment = process_environment());
+  CASCOR_CACHE_FN static CacheConfig load_default(const Environment& environment = process_environment());
 
   /// A copy with every default filled in (the key prefixes, `near_cache.prefixes`), checked as load() checks. What
   /// load() returned may have been changed since: a prefix that was a default follows the namespace. Throws ConfigError
   /// with "code" as the place of what was set in code. Checking what is checked changes nothing.
-  CacheConfig checked() const;
+  CASCOR_CACHE_FN CacheConfig checked() const;
 
   /// The effective configuration as YAML that load() takes, each value with a comment that tells where it came from:
   /// `default`, `app.yaml:3:11`, `CASCOR_CACHE_TYPE`, or `code` where code set or changed it. Passwords are `***`.
   /// A literal `${` in a value would be read as a variable. Throws nothing but bad_alloc, checked or not.
-  std::string to_yaml() const;
+  CASCOR_CACHE_FN std::string to_yaml() const;
 
   /// The full key prefixes that `near_cache.prefixes` names, without those that another one covers, sorted.
   /// Of a checked configuration; names that are none are left out.
-  std::vector<std::string> near_prefixes() const;
+  CASCOR_CACHE_FN std::vector<std::string> near_prefixes() const;
 };
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI

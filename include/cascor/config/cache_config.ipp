@@ -17,13 +17,13 @@
 namespace cascor::inline CASCOR_CACHE_ABI {
 namespace detail {
 
-CASCOR_CACHE_INLINE std::string place_of(const Places& places, std::string_view path) {
+CASCOR_CACHE_FN std::string place_of(const Places& places, std::string_view path) {
   const auto found = places.find(path);
   return found == places.end() ? "default" : found->second;
 }
 
 /// Where each value comes from now: from where it was loaded, or from code if it differs from what was loaded.
-CASCOR_CACHE_INLINE Places places_now(CacheConfig& config) {
+CASCOR_CACHE_FN Places places_now(CacheConfig& config) {
   CacheConfig defaults;
   const auto default_fields = fields_of(defaults);
   auto default_field = default_fields.begin();
@@ -41,19 +41,19 @@ CASCOR_CACHE_INLINE Places places_now(CacheConfig& config) {
 }
 
 /// Gives values to the fields whose default depends on another field. `places` tells which were set.
-CASCOR_CACHE_INLINE void fill_in(CacheConfig& config, const Places& places) {
+CASCOR_CACHE_FN void fill_in(CacheConfig& config, const Places& places) {
   for (const auto& [name, path, prefix] : named_prefixes(config.key_prefixes))
     if (prefix->empty() || places.find(path) == places.end()) *prefix = config.key_namespace + std::string{name} + ':';
   if (config.near_cache.prefixes.empty()) config.near_cache.prefixes = {"metrics", "topology", "history"};
 }
 
-[[noreturn]] CASCOR_CACHE_INLINE void refuse_field(const Places& places, std::string_view path,
-                                                   const std::string& problem) {
+CASCOR_CACHE_FN [[noreturn]] void refuse_field(const Places& places, std::string_view path,
+                                               const std::string& problem) {
   throw ConfigError{place_of(places, path) + ": " + std::string{path} + ": " + problem, config_hint};
 }
 
 /// Key prefixes: inside the namespace, apart from each other and from the library's own keys.
-CASCOR_CACHE_INLINE void check_prefixes(CacheConfig& config, const Places& places) {
+CASCOR_CACHE_FN void check_prefixes(CacheConfig& config, const Places& places) {
   const auto& space = config.key_namespace;
   const auto prefixes = named_prefixes(config.key_prefixes);
   for (const auto& [name, path, prefix] : prefixes) {
@@ -77,7 +77,7 @@ CASCOR_CACHE_INLINE void check_prefixes(CacheConfig& config, const Places& place
 }
 
 /// Fills in, checks, and remembers where each value came from.
-CASCOR_CACHE_INLINE CacheConfig settled_config(CacheConfig config, const Places& places) {
+CASCOR_CACHE_FN CacheConfig settled_config(CacheConfig config, const Places& places) {
   fill_in(config, places);
   const auto fields = fields_of(config);
   for (const auto& field : fields)
@@ -96,7 +96,7 @@ CASCOR_CACHE_INLINE CacheConfig settled_config(CacheConfig config, const Places&
 }
 
 /// The file's text; nothing where no such file is.
-CASCOR_CACHE_INLINE std::optional<std::string> read_config_file(const std::filesystem::path& path) {
+CASCOR_CACHE_FN std::optional<std::string> read_config_file(const std::filesystem::path& path) {
   const auto refuse = [&](int error) {
     throw ConfigError{path.string() + ": " + std::generic_category().message(error),
                       "Give the path of a file that this process may read."};
@@ -111,7 +111,7 @@ CASCOR_CACHE_INLINE std::optional<std::string> read_config_file(const std::files
 }
 
 /// Lines of a comment must not end early, whatever a file is called.
-CASCOR_CACHE_INLINE std::string without_line_ends(std::string text) {
+CASCOR_CACHE_FN std::string without_line_ends(std::string text) {
   std::replace_if(
       text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, '?');
   return text;
@@ -119,7 +119,7 @@ CASCOR_CACHE_INLINE std::string without_line_ends(std::string text) {
 
 }  // namespace detail
 
-CASCOR_CACHE_INLINE CacheConfig CacheConfig::load(const std::filesystem::path& path, const Environment& environment) {
+CASCOR_CACHE_DEF CacheConfig CacheConfig::load(const std::filesystem::path& path, const Environment& environment) {
   const auto text = detail::read_config_file(path);
   if (!text)
     throw ConfigError{path.string() + ": no such file",
@@ -127,8 +127,8 @@ CASCOR_CACHE_INLINE CacheConfig CacheConfig::load(const std::filesystem::path& p
   return parse(*text, path.string(), environment);
 }
 
-CASCOR_CACHE_INLINE CacheConfig CacheConfig::parse(std::string_view yaml_text, std::string_view source_name,
-                                                   const Environment& environment) {
+CASCOR_CACHE_DEF CacheConfig CacheConfig::parse(std::string_view yaml_text, std::string_view source_name,
+                                                const Environment& environment) {
   CacheConfig config;
   detail::Places places;
   detail::apply_yaml(config, places, yaml_text, std::string{source_name}, environment);
@@ -136,7 +136,7 @@ CASCOR_CACHE_INLINE CacheConfig CacheConfig::parse(std::string_view yaml_text, s
   return detail::settled_config(std::move(config), places);
 }
 
-CASCOR_CACHE_INLINE CacheConfig CacheConfig::load_default(const Environment& environment) {
+CASCOR_CACHE_DEF CacheConfig CacheConfig::load_default(const Environment& environment) {
   const auto named = environment.find("CASCOR_CACHE_CONFIG");
   if (named != environment.end() && !named->second.empty()) {
     const auto text = detail::read_config_file(named->second);
@@ -149,13 +149,13 @@ CASCOR_CACHE_INLINE CacheConfig CacheConfig::load_default(const Environment& env
   return parse(detail::read_config_file(usual).value_or(""), usual, environment);
 }
 
-CASCOR_CACHE_INLINE CacheConfig CacheConfig::checked() const {
+CASCOR_CACHE_DEF CacheConfig CacheConfig::checked() const {
   CacheConfig copy = *this;
   const auto places = detail::places_now(copy);
   return detail::settled_config(std::move(copy), places);
 }
 
-CASCOR_CACHE_INLINE std::string CacheConfig::to_yaml() const {
+CASCOR_CACHE_DEF std::string CacheConfig::to_yaml() const {
   CacheConfig copy = *this;
   const auto places = detail::places_now(copy);
   detail::fill_in(copy, places);
@@ -172,7 +172,7 @@ CASCOR_CACHE_INLINE std::string CacheConfig::to_yaml() const {
   return text;
 }
 
-CASCOR_CACHE_INLINE std::vector<std::string> CacheConfig::near_prefixes() const {
+CASCOR_CACHE_DEF std::vector<std::string> CacheConfig::near_prefixes() const {
   CacheConfig copy = *this;
   detail::fill_in(copy, detail::places_now(copy));
   std::vector<std::string> full;

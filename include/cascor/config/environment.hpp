@@ -14,13 +14,14 @@ namespace cascor::inline CASCOR_CACHE_ABI {
 using Environment = std::map<std::string, std::string, std::less<>>;
 
 /// The variables of this process now. As with `getenv`, no other thread may be changing them meanwhile.
-Environment process_environment();
+CASCOR_CACHE_FN Environment process_environment();
 
 namespace detail {
 /// `text` with `${NAME}` and `${NAME:default}` replaced. A default ends at the first '}' and may be empty; what a
 /// variable holds is taken as it is. Throws ConfigError beginning with `place` for an unset variable without a default
 /// and for what is not of this form.
-std::string expand_variables(std::string_view text, const Environment& environment, std::string_view place);
+CASCOR_CACHE_FN std::string expand_variables(std::string_view text, const Environment& environment,
+                                             std::string_view place);
 }  // namespace detail
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI

@@ -11,7 +11,7 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI {
 
-CASCOR_CACHE_INLINE Environment process_environment() {
+CASCOR_CACHE_DEF Environment process_environment() {
   Environment result;
   if (environ == nullptr) return result;  // after clearenv()
   for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -24,15 +24,15 @@ CASCOR_CACHE_INLINE Environment process_environment() {
 
 namespace detail {
 
-CASCOR_CACHE_INLINE bool is_variable_name(std::string_view name) {
+CASCOR_CACHE_FN bool is_variable_name(std::string_view name) {
   constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
   constexpr std::string_view letters_and_digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
   return !name.empty() && letters.find(name.front()) != std::string_view::npos &&
          name.find_first_not_of(letters_and_digits) == std::string_view::npos;
 }
 
-CASCOR_CACHE_INLINE std::string expand_variables(std::string_view text, const Environment& environment,
-                                                 std::string_view place) {
+CASCOR_CACHE_DEF std::string expand_variables(std::string_view text, const Environment& environment,
+                                              std::string_view place) {
   // The text itself is not quoted in an error: it may hold a password beside the variable.
   const auto refuse = [&](const std::string& found) {
     throw ConfigError{std::string{place} + ": found " + found + "; accepted: ${NAME} or ${NAME:default}",

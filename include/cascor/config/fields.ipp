@@ -13,7 +13,7 @@ namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
 inline constexpr std::size_t max_path_bytes = 4'096;  // what the system takes as a path
 
-CASCOR_CACHE_INLINE std::vector<Field> fields_of(CacheConfig& c) {
+CASCOR_CACHE_DEF std::vector<Field> fields_of(CacheConfig& c) {
   using std::chrono::hours;
   using std::chrono::milliseconds;
   constexpr milliseconds none{0};
@@ -65,7 +65,7 @@ CASCOR_CACHE_INLINE std::vector<Field> fields_of(CacheConfig& c) {
   };
 }
 
-CASCOR_CACHE_INLINE std::vector<NamedPrefix> named_prefixes(KeyPrefixes& prefixes) {
+CASCOR_CACHE_DEF std::vector<NamedPrefix> named_prefixes(KeyPrefixes& prefixes) {
   return {{"metrics", "key_prefixes.metrics", &prefixes.metrics},
           {"topology", "key_prefixes.topology", &prefixes.topology},
           {"session", "key_prefixes.session", &prefixes.session},
@@ -91,61 +91,57 @@ bool take_choice(Choice* target, std::initializer_list<Choice> choices, std::str
   return false;
 }
 
-CASCOR_CACHE_INLINE bool FlagValue::take(std::string_view text) const { return take_parsed(target, parse_flag(text)); }
-CASCOR_CACHE_INLINE bool CountValue::take(std::string_view text) const {
-  return take_parsed(target, parse_count(text));
-}
-CASCOR_CACHE_INLINE bool SecondsValue::take(std::string_view text) const {
+CASCOR_CACHE_DEF bool FlagValue::take(std::string_view text) const { return take_parsed(target, parse_flag(text)); }
+CASCOR_CACHE_DEF bool CountValue::take(std::string_view text) const { return take_parsed(target, parse_count(text)); }
+CASCOR_CACHE_DEF bool SecondsValue::take(std::string_view text) const {
   return take_parsed(target, parse_seconds(text));
 }
 
-CASCOR_CACHE_INLINE std::string SecondsValue::text() const { return seconds_text(*target); }
+CASCOR_CACHE_DEF std::string SecondsValue::text() const { return seconds_text(*target); }
 
-CASCOR_CACHE_INLINE std::string SecondsValue::accepted() const {
+CASCOR_CACHE_DEF std::string SecondsValue::accepted() const {
   return "seconds from " + seconds_text(low) + " to " + seconds_text(high) + ", fractions allowed";
 }
 
-CASCOR_CACHE_INLINE bool TypeValue::take(std::string_view text) const {
+CASCOR_CACHE_DEF bool TypeValue::take(std::string_view text) const {
   return take_choice(target, {CacheType::redis, CacheType::memory}, text);
 }
 
-CASCOR_CACHE_INLINE bool TypeValue::valid() const {
-  return *target == CacheType::redis || *target == CacheType::memory;
-}
+CASCOR_CACHE_DEF bool TypeValue::valid() const { return *target == CacheType::redis || *target == CacheType::memory; }
 
-CASCOR_CACHE_INLINE std::string TypeValue::text() const { return std::string{to_string(*target)}; }
+CASCOR_CACHE_DEF std::string TypeValue::text() const { return std::string{to_string(*target)}; }
 
-CASCOR_CACHE_INLINE bool EvictionValue::take(std::string_view text) const {
+CASCOR_CACHE_DEF bool EvictionValue::take(std::string_view text) const {
   return take_choice(target, {Eviction::lru, Eviction::s3fifo}, text);
 }
 
-CASCOR_CACHE_INLINE bool TextValue::take(std::string_view text) const {
+CASCOR_CACHE_DEF bool TextValue::take(std::string_view text) const {
   *target = text;
   return true;
 }
 
-CASCOR_CACHE_INLINE bool TextValue::valid() const {
+CASCOR_CACHE_DEF bool TextValue::valid() const {
   return target->size() >= low && target->size() <= high && is_plain_text(*target);
 }
 
-CASCOR_CACHE_INLINE std::string TextValue::accepted() const {
+CASCOR_CACHE_DEF std::string TextValue::accepted() const {
   return "printable UTF-8 text, " + (low == 0 ? "at most " : std::to_string(low) + " to ") + std::to_string(high) +
          " bytes";
 }
 
-CASCOR_CACHE_INLINE bool PathValue::take(std::string_view text) const {
+CASCOR_CACHE_DEF bool PathValue::take(std::string_view text) const {
   *target = text;
   return true;
 }
 
-CASCOR_CACHE_INLINE bool PathValue::valid() const {
+CASCOR_CACHE_DEF bool PathValue::valid() const {
   std::string text = target->string();
   return TextValue{&text, 1, max_path_bytes}.valid();
 }
 
-CASCOR_CACHE_INLINE std::string PathValue::accepted() const { return TextValue{nullptr, 1, max_path_bytes}.accepted(); }
+CASCOR_CACHE_DEF std::string PathValue::accepted() const { return TextValue{nullptr, 1, max_path_bytes}.accepted(); }
 
-CASCOR_CACHE_INLINE bool PrefixNamesValue::take(std::string_view text) const {
+CASCOR_CACHE_DEF bool PrefixNamesValue::take(std::string_view text) const {
   const auto trimmed = [](std::string_view name) {
     const auto first = name.find_first_not_of(' ');
     if (first == std::string_view::npos) return std::string{};
@@ -160,7 +156,7 @@ CASCOR_CACHE_INLINE bool PrefixNamesValue::take(std::string_view text) const {
   return true;
 }
 
-CASCOR_CACHE_INLINE bool PrefixNamesValue::valid() const {
+CASCOR_CACHE_DEF bool PrefixNamesValue::valid() const {
   KeyPrefixes prefixes;
   const auto known = named_prefixes(prefixes);
   const auto is_known = [&](const std::string& name) {
@@ -169,22 +165,22 @@ CASCOR_CACHE_INLINE bool PrefixNamesValue::valid() const {
   return !target->empty() && std::all_of(target->begin(), target->end(), is_known);
 }
 
-CASCOR_CACHE_INLINE std::string PrefixNamesValue::text() const {
+CASCOR_CACHE_DEF std::string PrefixNamesValue::text() const {
   std::string text;
   for (const auto& name : *target) text += (text.empty() ? "" : ", ") + name;
   return text;
 }
 
-CASCOR_CACHE_INLINE std::string PrefixNamesValue::accepted() const {
+CASCOR_CACHE_DEF std::string PrefixNamesValue::accepted() const {
   return "one or more of metrics, topology, session, history, control";
 }
 
-CASCOR_CACHE_INLINE bool UrlValue::take(std::string_view text) const {
+CASCOR_CACHE_DEF bool UrlValue::take(std::string_view text) const {
   *target = text;
   return true;
 }
 
-CASCOR_CACHE_INLINE std::string UrlValue::problem() const {
+CASCOR_CACHE_DEF std::string UrlValue::problem() const {
   try {
     if (RedisUrl::parse(*target).tls && CASCOR_CACHE_TLS == 0)
       return "found " + shown_url(*target) +
@@ -195,27 +191,27 @@ CASCOR_CACHE_INLINE std::string UrlValue::problem() const {
   return {};
 }
 
-CASCOR_CACHE_INLINE bool SecretValue::take(std::string_view text) const {
+CASCOR_CACHE_DEF bool SecretValue::take(std::string_view text) const {
   *target = text;
   return true;
 }
 
-CASCOR_CACHE_INLINE std::string Field::variable() const {
+CASCOR_CACHE_DEF std::string Field::variable() const {
   if (path == "password") return "REDIS_PASSWORD";  // the name that every Redis tool gives it
   std::string name = "CASCOR_CACHE_";
   for (const char c : path) name += c == '.' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
   return name;
 }
 
-CASCOR_CACHE_INLINE std::string Field::text() const {
+CASCOR_CACHE_DEF std::string Field::text() const {
   return std::visit([](const auto& v) { return v.text(); }, value);
 }
 
-CASCOR_CACHE_INLINE std::string Field::accepted() const {
+CASCOR_CACHE_DEF std::string Field::accepted() const {
   return std::visit([](const auto& v) { return v.accepted(); }, value);
 }
 
-CASCOR_CACHE_INLINE std::string Field::yaml() const {
+CASCOR_CACHE_DEF std::string Field::yaml() const {
   if (const auto* url = std::get_if<UrlValue>(&value))
     return yaml_quoted(url->valid() ? to_string(RedisUrl::parse(*url->target)) : shown_url(*url->target));
   if (std::holds_alternative<SecretValue>(value)) return text().empty() ? "\"\"" : "\"***\"";
@@ -225,17 +221,17 @@ CASCOR_CACHE_INLINE std::string Field::yaml() const {
 }
 
 /// What was found, for a message. A URL in the wrong place may still hold a password.
-CASCOR_CACHE_INLINE std::string found_text(const std::string& text) {
+CASCOR_CACHE_FN std::string found_text(const std::string& text) {
   return "found " + (text.find("://") == std::string::npos ? shown(text) : shown_url(text));
 }
 
-CASCOR_CACHE_INLINE std::string Field::take(const std::string& new_text) const {
+CASCOR_CACHE_DEF std::string Field::take(const std::string& new_text) const {
   if (!std::visit([&](const auto& v) { return v.take(new_text); }, value))
     return found_text(new_text) + "; accepted: " + accepted();
   return problem();
 }
 
-CASCOR_CACHE_INLINE std::string Field::problem() const {
+CASCOR_CACHE_DEF std::string Field::problem() const {
   if (const auto* url = std::get_if<UrlValue>(&value)) return url->problem();
   if (std::visit([](const auto& v) { return v.valid(); }, value)) return {};
   return found_text(text()) + "; accepted: " + accepted();

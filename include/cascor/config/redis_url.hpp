@@ -38,17 +38,17 @@ struct RedisUrl {
   /// 26379. User name and password end at the last '@' before the first '/', '?' or '#'. No name is looked up.
   /// Throws ConfigError, which says what was found and what is accepted and shows neither user name nor password.
   /// O(length); thread-safe.
-  static RedisUrl parse(std::string_view text);
+  CASCOR_CACHE_FN static RedisUrl parse(std::string_view text);
 
   friend bool operator==(const RedisUrl&, const RedisUrl&) = default;
 };
 
 /// The URL as text that parse() takes again, with `***` for the password. O(length); thread-safe.
-std::string to_string(const RedisUrl& url);
+CASCOR_CACHE_FN std::string to_string(const RedisUrl& url);
 
 namespace detail {
 /// A URL's text as it may be shown, whether it parses or not: nothing that could be a part of a password is in it.
-std::string shown_url(std::string_view text);
+CASCOR_CACHE_FN std::string shown_url(std::string_view text);
 }  // namespace detail
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI

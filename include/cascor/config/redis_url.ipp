@@ -34,11 +34,11 @@ inline constexpr std::string_view url_digits = "0123456789";
 inline constexpr std::string_view url_host_characters =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._";
 
-CASCOR_CACHE_INLINE bool has_only(std::string_view text, std::string_view characters) {
+CASCOR_CACHE_FN bool has_only(std::string_view text, std::string_view characters) {
   return text.find_first_not_of(characters) == std::string_view::npos;
 }
 
-CASCOR_CACHE_INLINE std::optional<std::string> percent_decoded(std::string_view text) {
+CASCOR_CACHE_FN std::optional<std::string> percent_decoded(std::string_view text) {
   constexpr std::string_view hex = "0123456789abcdef0123456789ABCDEF";
   std::string result;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -55,7 +55,7 @@ CASCOR_CACHE_INLINE std::optional<std::string> percent_decoded(std::string_view 
   return result;
 }
 
-CASCOR_CACHE_INLINE std::string percent_encoded(std::string_view text, char also_plain = '-') {
+CASCOR_CACHE_FN std::string percent_encoded(std::string_view text, char also_plain = '-') {
   constexpr std::string_view hex = "0123456789ABCDEF";
   std::string result;
   for (const char c : text) {
@@ -68,11 +68,11 @@ CASCOR_CACHE_INLINE std::string percent_encoded(std::string_view text, char also
   return result;
 }
 
-CASCOR_CACHE_INLINE bool is_database_query(std::string_view query) {
+CASCOR_CACHE_FN bool is_database_query(std::string_view query) {
   return query.starts_with("db=") && has_only(query.substr(3), url_digits);
 }
 
-CASCOR_CACHE_INLINE std::string shown_url(std::string_view text) {
+CASCOR_CACHE_DEF std::string shown_url(std::string_view text) {
   const auto scheme = text.find("://");
   const bool known = std::any_of(std::begin(url_schemes), std::end(url_schemes),
                                  [&](const UrlScheme& s) { return s.name == text.substr(0, scheme); });
@@ -96,6 +96,7 @@ CASCOR_CACHE_INLINE std::string shown_url(std::string_view text) {
 }
 
 /// One URL on its way into a RedisUrl. Each function takes its part, or throws.
+template <class CascorWhenUsed>
 class UrlReader {
  public:
   explicit UrlReader(std::string_view text) : text_{text} {}
@@ -272,9 +273,9 @@ class UrlReader {
 
 }  // namespace detail
 
-CASCOR_CACHE_INLINE RedisUrl RedisUrl::parse(std::string_view text) { return detail::UrlReader{text}.read(); }
+CASCOR_CACHE_DEF RedisUrl RedisUrl::parse(std::string_view text) { return detail::UrlReader<void>{text}.read(); }
 
-CASCOR_CACHE_INLINE std::string to_string(const RedisUrl& url) {
+CASCOR_CACHE_DEF std::string to_string(const RedisUrl& url) {
   const bool unix_socket = url.kind == RedisUrl::Kind::unix_socket;
   const bool sentinel = url.kind == RedisUrl::Kind::sentinel;
   std::string text = unix_socket ? "unix" : url.tls ? "rediss" : "redis";

@@ -21,11 +21,11 @@ inline constexpr const char* config_hint = "Correct the value at that place; doc
 using Places = std::map<std::string, std::string, std::less<>>;
 
 /// Applies `backend.cache` of a YAML text. Unknown keys are a WARNING; throws ConfigError for the rest.
-void apply_yaml(CacheConfig& config, Places& places, std::string_view text, const std::string& source,
-                const Environment& environment);
+CASCOR_CACHE_FN void apply_yaml(CacheConfig& config, Places& places, std::string_view text, const std::string& source,
+                                const Environment& environment);
 
 /// Applies the variables of the table. Unknown `CASCOR_CACHE_*` are a WARNING; throws ConfigError for bad values.
-void apply_environment(CacheConfig& config, Places& places, const Environment& environment);
+CASCOR_CACHE_FN void apply_environment(CacheConfig& config, Places& places, const Environment& environment);
 
 }  // namespace detail
 }  // namespace cascor::inline CASCOR_CACHE_ABI

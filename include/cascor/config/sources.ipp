@@ -15,6 +15,7 @@
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
 /// Walks `backend.cache` along the table. It goes into no map that is not a section, so it ends whatever the aliases.
+template <class CascorWhenUsed>
 class YamlSettings {
  public:
   YamlSettings(CacheConfig& config, Places& places, const std::string& source, const Environment& environment)
@@ -120,18 +121,18 @@ class YamlSettings {
   const Environment& environment_;
 };
 
-CASCOR_CACHE_INLINE void apply_yaml(CacheConfig& config, Places& places, std::string_view text,
-                                    const std::string& source, const Environment& environment) {
+CASCOR_CACHE_DEF void apply_yaml(CacheConfig& config, Places& places, std::string_view text, const std::string& source,
+                                 const Environment& environment) {
   const auto document = YamlDocument::parse(text, source);
-  YamlSettings{config, places, source, environment}.apply(document.root());
+  YamlSettings<void>{config, places, source, environment}.apply(document.root());
 }
 
-CASCOR_CACHE_INLINE void apply_variable(const Field& field, const std::string& name, const std::string& text) {
+CASCOR_CACHE_FN void apply_variable(const Field& field, const std::string& name, const std::string& text) {
   const auto problem = field.take(text);
   if (!problem.empty()) throw ConfigError{name + ": " + std::string{field.path} + ": " + problem, config_hint};
 }
 
-CASCOR_CACHE_INLINE void apply_environment(CacheConfig& config, Places& places, const Environment& environment) {
+CASCOR_CACHE_DEF void apply_environment(CacheConfig& config, Places& places, const Environment& environment) {
   std::vector<std::string> known{"CASCOR_CACHE_CONFIG"};  // names the file: load_default() reads it
   for (const auto& field : fields_of(config)) {
     const auto variable = known.emplace_back(field.variable());

@@ -13,35 +13,35 @@
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
 /// `1 0 true false yes no on off`, any case; nothing for any other text.
-std::optional<bool> parse_flag(std::string_view text);
+CASCOR_CACHE_FN std::optional<bool> parse_flag(std::string_view text);
 
 /// A whole decimal number without a sign; nothing for any other text, or one past the type.
-std::optional<std::size_t> parse_count(std::string_view text);
+CASCOR_CACHE_FN std::optional<std::size_t> parse_count(std::string_view text);
 
 /// Decimal seconds, fractions allowed, to the nearest millisecond; what is not zero never becomes zero. Nothing for
 /// any other text (an exponent, "nan", a unit). What is past the type becomes its largest or smallest value.
-std::optional<std::chrono::milliseconds> parse_seconds(std::string_view text);
+CASCOR_CACHE_FN std::optional<std::chrono::milliseconds> parse_seconds(std::string_view text);
 
 /// The inverse of parse_seconds: "3600", "0.5".
-std::string seconds_text(std::chrono::milliseconds duration);
+CASCOR_CACHE_FN std::string seconds_text(std::chrono::milliseconds duration);
 
 /// Where the first byte stands that is not UTF-8; npos where all is.
-std::size_t find_non_utf8(std::string_view text);
+CASCOR_CACHE_FN std::size_t find_non_utf8(std::string_view text);
 
 /// Can this stand in a log line or a key? UTF-8 without control characters.
-bool is_plain_text(std::string_view text);
+CASCOR_CACHE_FN bool is_plain_text(std::string_view text);
 
 /// For messages: in single quotes, control characters and bytes that are no text as `\xNN`, cut when it is long.
-std::string shown(std::string_view text);
+CASCOR_CACHE_FN std::string shown(std::string_view text);
 
 /// A double-quoted YAML scalar.
-std::string yaml_quoted(std::string_view text);
+CASCOR_CACHE_FN std::string yaml_quoted(std::string_view text);
 
 /// Which of the known names was probably meant: the one that is the fewest edits away, where words left out ("ttl" for
 /// "ttl_seconds", "timeout" for "connection_pool.timeout") count as one at most. `common_prefix` is left out of the
 /// comparison. `known` is not empty.
-std::string nearest_name(std::string_view name, const std::vector<std::string>& known,
-                         std::string_view common_prefix = {});
+CASCOR_CACHE_FN std::string nearest_name(std::string_view name, const std::vector<std::string>& known,
+                                         std::string_view common_prefix = {});
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail
 

@@ -13,7 +13,7 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
-CASCOR_CACHE_INLINE std::optional<bool> parse_flag(std::string_view text) {
+CASCOR_CACHE_DEF std::optional<bool> parse_flag(std::string_view text) {
   std::string lower{text};
   for (char& c : lower)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
@@ -24,7 +24,7 @@ CASCOR_CACHE_INLINE std::optional<bool> parse_flag(std::string_view text) {
   return std::nullopt;
 }
 
-CASCOR_CACHE_INLINE std::optional<std::size_t> parse_count(std::string_view text) {
+CASCOR_CACHE_DEF std::optional<std::size_t> parse_count(std::string_view text) {
   std::size_t value = 0;
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value);
@@ -32,7 +32,7 @@ CASCOR_CACHE_INLINE std::optional<std::size_t> parse_count(std::string_view text
   return value;
 }
 
-CASCOR_CACHE_INLINE std::optional<std::chrono::milliseconds> parse_seconds(std::string_view text) {
+CASCOR_CACHE_DEF std::optional<std::chrono::milliseconds> parse_seconds(std::string_view text) {
   using std::chrono::milliseconds;
   double seconds = 0;
   const char* const end = text.data() + text.size();
@@ -46,7 +46,7 @@ CASCOR_CACHE_INLINE std::optional<std::chrono::milliseconds> parse_seconds(std::
   return milliseconds{std::llround(exact)};
 }
 
-CASCOR_CACHE_INLINE std::string seconds_text(std::chrono::milliseconds duration) {
+CASCOR_CACHE_DEF std::string seconds_text(std::chrono::milliseconds duration) {
   const auto count = duration.count();
   std::string text = count < 0 && count > -1000 ? "-0" : std::to_string(count / 1000);
   if (count % 1000 == 0) return text;
@@ -56,7 +56,7 @@ CASCOR_CACHE_INLINE std::string seconds_text(std::chrono::milliseconds duration)
   return text + fraction;
 }
 
-CASCOR_CACHE_INLINE std::size_t find_non_utf8(std::string_view text) {
+CASCOR_CACHE_DEF std::size_t find_non_utf8(std::string_view text) {
   const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
   for (std::size_t at = 0; at < text.size();) {
     const unsigned lead = byte(at);
@@ -74,10 +74,11 @@ CASCOR_CACHE_INLINE std::size_t find_non_utf8(std::string_view text) {
   return std::string_view::npos;
 }
 
-CASCOR_CACHE_INLINE bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
+CASCOR_CACHE_FN bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
 
-CASCOR_CACHE_INLINE bool is_plain_text(std::string_view text) {
-  return std::none_of(text.begin(), text.end(), is_control) && find_non_utf8(text) == std::string_view::npos;
+CASCOR_CACHE_DEF bool is_plain_text(std::string_view text) {
+  return std::none_of(text.begin(), text.end(), [](char c) { return is_control(c); }) &&
+         find_non_utf8(text) == std::string_view::npos;
 }
 
 /// `\xNN` for every byte of `text` that `escape` chooses.
@@ -95,7 +96,7 @@ std::string with_escapes(std::string_view text, Escape escape) {
   return result;
 }
 
-CASCOR_CACHE_INLINE std::string shown(std::string_view text) {
+CASCOR_CACHE_DEF std::string shown(std::string_view text) {
   constexpr std::size_t longest = 100;
   const bool cut = text.size() > longest;
   if (cut) {
@@ -109,16 +110,16 @@ CASCOR_CACHE_INLINE std::string shown(std::string_view text) {
   return "'" + with_escapes(text, escape) + (cut ? "…'" : "'");
 }
 
-CASCOR_CACHE_INLINE std::string yaml_quoted(std::string_view text) {
+CASCOR_CACHE_DEF std::string yaml_quoted(std::string_view text) {
   std::string escaped;
   for (const char c : text) {
     if (c == '"' || c == '\\') escaped += '\\';
     escaped += c;
   }
-  return '"' + with_escapes(escaped, is_control) + '"';
+  return '"' + with_escapes(escaped, [](char c) { return is_control(c); }) + '"';
 }
 
-CASCOR_CACHE_INLINE std::size_t edit_distance(std::string_view a, std::string_view b) {
+CASCOR_CACHE_FN std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);  // row[j]: from the first i characters of a to the first j of b
   std::iota(row.begin(), row.end(), std::size_t{0});
   for (std::size_t i = 1; i <= a.size(); ++i) {
@@ -133,15 +134,15 @@ CASCOR_CACHE_INLINE std::size_t edit_distance(std::string_view a, std::string_vi
 }
 
 /// Is `text` the first or the last words of `name`? "ttl" and "seconds" are of "ttl_seconds".
-CASCOR_CACHE_INLINE bool is_part_of_name(std::string_view text, std::string_view name) {
+CASCOR_CACHE_FN bool is_part_of_name(std::string_view text, std::string_view name) {
   if (text.size() < 3 || text.size() >= name.size()) return false;
   const auto is_between = [](char c) { return c == '_' || c == '.'; };
   return (name.starts_with(text) && is_between(name[text.size()])) ||
          (name.ends_with(text) && is_between(name[name.size() - text.size() - 1]));
 }
 
-CASCOR_CACHE_INLINE std::string nearest_name(std::string_view name, const std::vector<std::string>& known,
-                                             std::string_view common_prefix) {
+CASCOR_CACHE_DEF std::string nearest_name(std::string_view name, const std::vector<std::string>& known,
+                                          std::string_view common_prefix) {
   const auto significant = [&](std::string_view text) {
     return text.substr(text.starts_with(common_prefix) ? common_prefix.size() : 0, 100);  // a huge key must not cost
   };

@@ -41,7 +41,7 @@ class YamlDocument {
   /// Throws ConfigError, `source:line:column: …`, for text that is not YAML in UTF-8, is longer than max_bytes, nested
   /// deeper than max_depth, or holds a second document. An empty text has a null root. No other exception escapes but
   /// bad_alloc.
-  static YamlDocument parse(std::string_view text, const std::string& source);
+  CASCOR_CACHE_FN static YamlDocument parse(std::string_view text, const std::string& source);
 
   const YamlNode& root() const { return *root_; }
 

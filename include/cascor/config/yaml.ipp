@@ -16,13 +16,14 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
-[[noreturn]] CASCOR_CACHE_INLINE void refuse_yaml(const std::string& source, int line, int column,
-                                                  const std::string& problem) {
+CASCOR_CACHE_FN [[noreturn]] void refuse_yaml(const std::string& source, int line, int column,
+                                              const std::string& problem) {
   throw ConfigError{source + ':' + std::to_string(line) + ':' + std::to_string(column) + ": " + problem,
                     "Correct the file at that place."};
 }
 
 /// Where yaml-cpp's marks are in the text they are of. Its lines end at '\n', its columns count bytes.
+template <class CascorWhenUsed>
 class YamlLines {
  public:
   explicit YamlLines(std::string_view text) : text_{text}, starts_{text.starts_with("\xEF\xBB\xBF") ? 3U : 0U} {
@@ -43,7 +44,7 @@ class YamlLines {
 
 /// yaml-cpp takes a quoted scalar whose closing quote is missing as one that ends with its line, if the next line is
 /// not indented deeper than `column`, that of the map or list around it. Is this one such? `text` begins with it.
-CASCOR_CACHE_INLINE bool lacks_closing_quote(std::string_view text, int column) {
+CASCOR_CACHE_FN bool lacks_closing_quote(std::string_view text, int column) {
   while (text.starts_with('&') || text.starts_with('!')) {  // its anchor and its tag
     text.remove_prefix(std::min(text.find_first_of(" \n"), text.size()));
     text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
@@ -67,6 +68,7 @@ CASCOR_CACHE_INLINE bool lacks_closing_quote(std::string_view text, int column) 
 }
 
 /// Builds the tree from the parser's events.
+template <class CascorWhenUsed>
 class YamlTreeBuilder final : public YAML::EventHandler {
  public:
   YamlTreeBuilder(std::deque<YamlNode>& nodes, std::string_view text, const std::string& source)
@@ -131,14 +133,14 @@ class YamlTreeBuilder final : public YAML::EventHandler {
   };
 
   std::deque<YamlNode>& nodes_;
-  YamlLines lines_;
+  YamlLines<void> lines_;
   const std::string& source_;
   std::vector<Open> open_;  // the lists and maps that have not ended, outermost first
   std::map<YAML::anchor_t, const YamlNode*> anchors_;
   const YamlNode* root_ = nullptr;
 };
 
-CASCOR_CACHE_INLINE YamlDocument YamlDocument::parse(std::string_view text, const std::string& source) {
+CASCOR_CACHE_DEF YamlDocument YamlDocument::parse(std::string_view text, const std::string& source) {
   if (text.size() > max_bytes)
     throw ConfigError{
         source + ": found " + std::to_string(text.size()) + " bytes; accepted: at most " + std::to_string(max_bytes),
@@ -153,7 +155,7 @@ CASCOR_CACHE_INLINE YamlDocument YamlDocument::parse(std::string_view text, cons
   try {
     std::istringstream in{std::string{text}};
     YAML::Parser parser{in};
-    YamlTreeBuilder builder{document.nodes_, text, source};
+    YamlTreeBuilder<void> builder{document.nodes_, text, source};
     while (parser.HandleNextDocument(builder)) {
     }
     document.root_ = builder.root() != nullptr ? builder.root() : &document.nodes_.emplace_back();

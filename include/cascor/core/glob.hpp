@@ -12,17 +12,17 @@ namespace cascor::inline CASCOR_CACHE_ABI {
 /// mean what they mean to the server: an unclosed `[` takes the rest as its members, a reversed range is turned round,
 /// a lone `\` at the end is itself. Bytes, not characters; ranges compare as signed char, as the server's do on x86.
 /// O(pattern x text) at worst, O(pattern + text) for patterns of one star; no allocation; never throws.
-bool glob_match(std::string_view pattern, std::string_view text) noexcept;
+CASCOR_CACHE_FN bool glob_match(std::string_view pattern, std::string_view text) noexcept;
 
 /// `text` as a pattern that matches just itself.
-std::string glob_escape(std::string_view text);
+CASCOR_CACHE_FN std::string glob_escape(std::string_view text);
 
 /// The bytes that every match must begin with, escapes resolved, and whether that is the whole pattern.
 struct GlobPrefix {
   std::string text;
   bool whole = false;
 };
-GlobPrefix glob_literal_prefix(std::string_view pattern);
+CASCOR_CACHE_FN GlobPrefix glob_literal_prefix(std::string_view pattern);
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI
 

@@ -17,7 +17,7 @@ struct ClassMatch {
 };
 
 // pattern[at] is just after the '['. Mirrors the server's reading of odd classes, `[` without `]` included.
-CASCOR_CACHE_INLINE ClassMatch match_class(std::string_view pattern, std::size_t at, char byte) noexcept {
+CASCOR_CACHE_FN ClassMatch match_class(std::string_view pattern, std::size_t at, char byte) noexcept {
   const bool negated = at < pattern.size() && pattern[at] == '^';
   if (negated) ++at;
   bool found = false;
@@ -47,7 +47,7 @@ CASCOR_CACHE_INLINE ClassMatch match_class(std::string_view pattern, std::size_t
 }
 
 // Matches one pattern element other than '*' against one byte; returns where the pattern goes on, or npos.
-CASCOR_CACHE_INLINE std::size_t match_one(std::string_view pattern, std::size_t at, char byte) noexcept {
+CASCOR_CACHE_FN std::size_t match_one(std::string_view pattern, std::size_t at, char byte) noexcept {
   switch (pattern[at]) {
     case '?': return at + 1;
     case '[': {
@@ -63,7 +63,7 @@ CASCOR_CACHE_INLINE std::size_t match_one(std::string_view pattern, std::size_t 
 
 }  // namespace detail
 
-CASCOR_CACHE_INLINE bool glob_match(std::string_view pattern, std::string_view text) noexcept {
+CASCOR_CACHE_DEF bool glob_match(std::string_view pattern, std::string_view text) noexcept {
   constexpr auto none = std::string_view::npos;
   std::size_t p = 0;
   std::size_t t = 0;
@@ -90,7 +90,7 @@ CASCOR_CACHE_INLINE bool glob_match(std::string_view pattern, std::string_view t
   return p == pattern.size();
 }
 
-CASCOR_CACHE_INLINE std::string glob_escape(std::string_view text) {
+CASCOR_CACHE_DEF std::string glob_escape(std::string_view text) {
   std::string escaped;
   escaped.reserve(text.size());
   for (const char byte : text) {
@@ -102,7 +102,7 @@ CASCOR_CACHE_INLINE std::string glob_escape(std::string_view text) {
   return escaped;
 }
 
-CASCOR_CACHE_INLINE GlobPrefix glob_literal_prefix(std::string_view pattern) {
+CASCOR_CACHE_DEF GlobPrefix glob_literal_prefix(std::string_view pattern) {
   GlobPrefix prefix;
   std::size_t at = 0;
   for (; at < pattern.size(); ++at) {

@@ -55,25 +55,25 @@ class KeySpace {
  public:
   /// `prefixes` in the order of Prefix, without `other`; each lies under `key_namespace` (the configuration checked
   /// it).
-  KeySpace(std::string key_namespace, std::array<std::string, prefix_count - 1> prefixes);
+  CASCOR_CACHE_FN KeySpace(std::string key_namespace, std::array<std::string, prefix_count - 1> prefixes);
 
   const std::string& key_namespace() const noexcept { return namespace_; }
   const std::string& text(Prefix prefix) const noexcept { return prefixes_[static_cast<std::size_t>(prefix)]; }
 
   /// The full key of `key` under `prefix` (`other`: under the namespace). A key that starts with it already is taken as
   /// it is. Throws DataError for an empty key or one over max_key_bytes.
-  FullKey full(Prefix prefix, std::string_view key) const;
+  CASCOR_CACHE_FN FullKey full(Prefix prefix, std::string_view key) const;
   /// The same, for an operation that changes: throws DataError too for the library's own keys.
-  FullKey full_to_change(Prefix prefix, std::string_view key) const;
+  CASCOR_CACHE_FN FullKey full_to_change(Prefix prefix, std::string_view key) const;
 
   /// The longest of the prefixes that a full key starts with, else `other`.
-  Prefix prefix_of(std::string_view full_key) const noexcept;
+  CASCOR_CACHE_FN Prefix prefix_of(std::string_view full_key) const noexcept;
 
   /// `pattern` within the namespace: what is outside it gets the namespace in front. Throws DataError when it is empty.
-  std::string pattern(std::string_view pattern) const;
+  CASCOR_CACHE_FN std::string pattern(std::string_view pattern) const;
 
   /// Does the full key belong to what is no cache: the durable record, locks, or the tag indexes?
-  bool is_own(std::string_view full_key) const noexcept;
+  CASCOR_CACHE_FN bool is_own(std::string_view full_key) const noexcept;
   /// May invalidation and clearing remove it: inside the namespace, and none of the library's own?
   bool is_cached(std::string_view full_key) const noexcept {
     return full_key.starts_with(namespace_) && !is_own(full_key);

@@ -7,13 +7,13 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI {
 
-CASCOR_CACHE_INLINE KeySpace::KeySpace(std::string key_namespace, std::array<std::string, prefix_count - 1> prefixes)
+CASCOR_CACHE_DEF KeySpace::KeySpace(std::string key_namespace, std::array<std::string, prefix_count - 1> prefixes)
     : namespace_{std::move(key_namespace)} {
   for (std::size_t i = 0; i < prefixes.size(); ++i) prefixes_[i] = std::move(prefixes[i]);
   prefixes_.back() = namespace_;
 }
 
-CASCOR_CACHE_INLINE FullKey KeySpace::full(Prefix prefix, std::string_view key) const {
+CASCOR_CACHE_DEF FullKey KeySpace::full(Prefix prefix, std::string_view key) const {
   const std::string& front = text(prefix);
   if (key.empty() || key == front) {
     throw DataError{"an empty key", "Give the value a name, such as \"latest\"."};
@@ -25,7 +25,7 @@ CASCOR_CACHE_INLINE FullKey KeySpace::full(Prefix prefix, std::string_view key) 
   return key.starts_with(front) ? FullKey{{}, key} : FullKey{front, key};
 }
 
-CASCOR_CACHE_INLINE FullKey KeySpace::full_to_change(Prefix prefix, std::string_view key) const {
+CASCOR_CACHE_DEF FullKey KeySpace::full_to_change(Prefix prefix, std::string_view key) const {
   if (is_own(full(prefix, key).view())) {
     throw DataError{"a key of the library's own: run:, runs, lock: and tag: are not for set or erase",
                     "Choose another name; use history() for runs."};
@@ -33,7 +33,7 @@ CASCOR_CACHE_INLINE FullKey KeySpace::full_to_change(Prefix prefix, std::string_
   return full(prefix, key);
 }
 
-CASCOR_CACHE_INLINE Prefix KeySpace::prefix_of(std::string_view full_key) const noexcept {
+CASCOR_CACHE_DEF Prefix KeySpace::prefix_of(std::string_view full_key) const noexcept {
   Prefix best = Prefix::other;
   std::size_t length = 0;
   for (std::size_t i = 0; i + 1 < prefix_count; ++i) {
@@ -45,7 +45,7 @@ CASCOR_CACHE_INLINE Prefix KeySpace::prefix_of(std::string_view full_key) const 
   return best;
 }
 
-CASCOR_CACHE_INLINE std::string KeySpace::pattern(std::string_view pattern) const {
+CASCOR_CACHE_DEF std::string KeySpace::pattern(std::string_view pattern) const {
   if (pattern.empty()) {
     throw DataError{"an empty pattern for the key", "Use \"*\" for everything in this cache's namespace."};
   }
@@ -57,7 +57,7 @@ CASCOR_CACHE_INLINE std::string KeySpace::pattern(std::string_view pattern) cons
   return glob_escape(namespace_).append(pattern);
 }
 
-CASCOR_CACHE_INLINE bool KeySpace::is_own(std::string_view full_key) const noexcept {
+CASCOR_CACHE_DEF bool KeySpace::is_own(std::string_view full_key) const noexcept {
   if (!full_key.starts_with(namespace_)) return false;
   const std::string_view rest = full_key.substr(namespace_.size());
   return rest.starts_with("run:") || rest == "runs" || rest.starts_with("lock:") || rest.starts_with("tag:");

@@ -29,11 +29,11 @@ using LogSink = std::function<void(LogLevel, std::string_view message)>;
 
 /// Sets the process-wide sink; an empty function restores the default: "LEVEL: message" on standard error.
 /// A manager whose `CacheConfig::log_sink` is set uses that instead. Thread-safe.
-void set_log_sink(LogSink sink);
+CASCOR_CACHE_FN void set_log_sink(LogSink sink);
 
 /// Sets the process-wide level (INFO at start): lines below it are not made. Thread-safe.
-void set_log_level(LogLevel level) noexcept;
-LogLevel log_level() noexcept;
+CASCOR_CACHE_FN void set_log_level(LogLevel level) noexcept;
+CASCOR_CACHE_FN LogLevel log_level() noexcept;
 
 /// One component's way to the log: the process-wide sink and level, or its own. Thread-safe, cheap to copy.
 class Log {
@@ -44,7 +44,7 @@ class Log {
 
   /// Would a line of this level be written? Ask before building an expensive message.
   bool wants(LogLevel level) const noexcept { return level >= (own_level_ ? level_ : log_level()); }
-  void write(LogLevel level, std::string_view message) const noexcept;
+  CASCOR_CACHE_FN void write(LogLevel level, std::string_view message) const noexcept;
   void debug(std::string_view message) const noexcept { write(LogLevel::debug, message); }
   void info(std::string_view message) const noexcept { write(LogLevel::info, message); }
   void warning(std::string_view message) const noexcept { write(LogLevel::warning, message); }

@@ -18,7 +18,7 @@ struct LogState {
   std::shared_ptr<const LogSink> sink;  // null: standard error
 };
 
-CASCOR_CACHE_INLINE LogState& log_state() {
+inline LogState& log_state() {
   // Never destroyed: threads may still log while the process ends.
   static LogState* const state = new LogState;
   return *state;
@@ -26,20 +26,20 @@ CASCOR_CACHE_INLINE LogState& log_state() {
 
 }  // namespace detail
 
-CASCOR_CACHE_INLINE void set_log_sink(LogSink sink) {
+CASCOR_CACHE_DEF void set_log_sink(LogSink sink) {
   auto next = sink ? std::make_shared<const LogSink>(std::move(sink)) : nullptr;
   auto& state = detail::log_state();
   const std::lock_guard lock{state.mutex};
   state.sink.swap(next);
 }
 
-CASCOR_CACHE_INLINE void set_log_level(LogLevel level) noexcept {
+CASCOR_CACHE_DEF void set_log_level(LogLevel level) noexcept {
   detail::log_state().level.store(level, std::memory_order_relaxed);
 }
 
-CASCOR_CACHE_INLINE LogLevel log_level() noexcept { return detail::log_state().level.load(std::memory_order_relaxed); }
+CASCOR_CACHE_DEF LogLevel log_level() noexcept { return detail::log_state().level.load(std::memory_order_relaxed); }
 
-CASCOR_CACHE_INLINE void Log::write(LogLevel level, std::string_view message) const noexcept {
+CASCOR_CACHE_DEF void Log::write(LogLevel level, std::string_view message) const noexcept {
   if (!wants(level)) return;
   try {
     if (sink_) return sink_(level, message);

@@ -62,12 +62,12 @@ class Histogram {
   void add_to(Counts& counts) const noexcept {
     for (std::size_t i = 0; i < counts.size(); ++i) counts[i] += buckets_[i].load(std::memory_order_relaxed);
   }
-  static Latency summary(const Counts& counts) noexcept;
+  CASCOR_CACHE_FN static Latency summary(const Counts& counts) noexcept;
 
  private:
-  static std::size_t bucket(std::uint64_t nanoseconds) noexcept;
-  static double middle_us(std::size_t bucket) noexcept;
-  static double quantile_us(const Counts& counts, std::uint64_t total, double quantile) noexcept;
+  CASCOR_CACHE_FN static std::size_t bucket(std::uint64_t nanoseconds) noexcept;
+  CASCOR_CACHE_FN static double middle_us(std::size_t bucket) noexcept;
+  CASCOR_CACHE_FN static double quantile_us(const Counts& counts, std::uint64_t total, double quantile) noexcept;
   std::array<std::atomic<std::uint64_t>, 256> buckets_{};
 };
 
@@ -91,7 +91,7 @@ class Counters {
   }
 
   /// Whole and by prefix; what memory holds is the caller's to add.
-  Stats summary() const;
+  CASCOR_CACHE_FN Stats summary() const;
 
  private:
   struct alignas(64) Stripe {

@@ -9,7 +9,7 @@
 namespace cascor::inline CASCOR_CACHE_ABI {
 namespace detail {
 
-CASCOR_CACHE_INLINE std::size_t Histogram::bucket(std::uint64_t nanoseconds) noexcept {
+CASCOR_CACHE_DEF std::size_t Histogram::bucket(std::uint64_t nanoseconds) noexcept {
   if (nanoseconds < 16) return 0;
   // The octave is the position of the highest bit; the three bits below it are the eighth.
   const auto octave = static_cast<std::size_t>(std::bit_width(nanoseconds)) - 5;
@@ -17,12 +17,12 @@ CASCOR_CACHE_INLINE std::size_t Histogram::bucket(std::uint64_t nanoseconds) noe
   return std::min<std::size_t>(octave * 8 + eighth, 255);
 }
 
-CASCOR_CACHE_INLINE double Histogram::middle_us(std::size_t bucket) noexcept {
+CASCOR_CACHE_DEF double Histogram::middle_us(std::size_t bucket) noexcept {
   const double low = std::ldexp(16.0 * (1.0 + static_cast<double>(bucket % 8) / 8.0), static_cast<int>(bucket / 8));
   return low * (1.0 + 1.0 / 32) / 1000.0;
 }
 
-CASCOR_CACHE_INLINE double Histogram::quantile_us(const Counts& counts, std::uint64_t total, double quantile) noexcept {
+CASCOR_CACHE_DEF double Histogram::quantile_us(const Counts& counts, std::uint64_t total, double quantile) noexcept {
   const auto rank = static_cast<std::uint64_t>(std::ceil(quantile * static_cast<double>(total)));
   std::uint64_t seen = 0;
   for (std::size_t i = 0; i < counts.size(); ++i) {
@@ -32,14 +32,14 @@ CASCOR_CACHE_INLINE double Histogram::quantile_us(const Counts& counts, std::uin
   return middle_us(counts.size() - 1);
 }
 
-CASCOR_CACHE_INLINE Latency Histogram::summary(const Counts& counts) noexcept {
+CASCOR_CACHE_DEF Latency Histogram::summary(const Counts& counts) noexcept {
   std::uint64_t total = 0;
   for (const std::uint64_t count : counts) total += count;
   if (total == 0) return {};
   return {quantile_us(counts, total, 0.50), quantile_us(counts, total, 0.99), quantile_us(counts, total, 0.999)};
 }
 
-CASCOR_CACHE_INLINE Stats Counters::summary() const {
+CASCOR_CACHE_DEF Stats Counters::summary() const {
   Stats all;
   Histogram::Counts all_get{};
   Histogram::Counts all_set{};

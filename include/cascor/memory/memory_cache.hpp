@@ -31,8 +31,8 @@ struct MemoryCacheOptions {
   milliseconds default_ttl = no_expiry;            ///< for set() without a TTL; 0: no expiry
   Eviction eviction = Eviction::lru;               ///< who leaves when it is full
   std::shared_ptr<const Clock> clock = nullptr;    ///< null: the system's
-  /// Keep the process's resident memory near the bound too: what was evicted goes back to the system, a sixteenth of the
-  /// bound at a time. It costs a set() now and then some milliseconds, a twentieth of the time in all. glibc only.
+  /// Keep the process's resident memory near the bound too: what was evicted goes back to the system, a sixteenth of
+  /// the bound at a time. It costs a set() now and then some milliseconds, a twentieth of the time in all. glibc only.
   bool give_back_pages = false;
   std::size_t shards = 0;  ///< rounded down to a power of two, at most 256; 0: one for each 16 MiB, at most 16
 };
@@ -152,7 +152,7 @@ class MemoryCache {
   }
 
   /// Entries held, those included that have expired and were not looked at since.
-  std::size_t size() const {
+  std::size_t size() const noexcept {
     std::size_t entries = 0;
     for (const auto& one : shards_) entries += one->size();
     return entries;
@@ -191,7 +191,8 @@ class MemoryCache {
     return std::bit_floor(std::clamp<std::size_t>(options.max_bytes / (std::size_t{16} << 20U), 1, 16));
   }
   // The table takes the hash's lower bits.
-  Shard& shard(std::uint64_t hash) noexcept { return *shards_[(hash >> 48U) & (shards_.size() - 1)]; }
+  std::size_t shard_of(std::uint64_t hash) const noexcept { return (hash >> 48U) & (shards_.size() - 1); }
+  Shard& shard(std::uint64_t hash) noexcept { return *shards_[shard_of(hash)]; }
 
   // What an entry costs beside its value: its block, and its part of the table and the policy. More than any cache
   // takes, where that is not a number.
@@ -216,10 +217,9 @@ class MemoryCache {
     Node& entry = *mine.node();
     entry.hash = hash_(key);
     entry.charge = charge;
-    Shard& home = shard(entry.hash);
     detail::Allowance room{budget_};
-    while (true) {
-      const auto done = put_once(home, entry, expected, room);
+    for (std::size_t turn = 0;; ++turn) {
+      const auto done = put_once(entry, expected, room, turn);
       if (done == Shard::Put::not_expected) return Stored::not_expected;
       if (done == Shard::Put::done) break;
       evict_elsewhere(room);
@@ -228,17 +228,19 @@ class MemoryCache {
     free_pages_.give_back();
     return Stored::yes;
   }
-  typename Shard::Put put_once(Shard& home, Node& entry, const Node* expected, detail::Allowance& room) {
-    // A shard makes its own room, unless it has less than half its share: then one that has more must give, or a large
-    // value that emptied this one would leave it small for ever.
-    const std::size_t keep = shards_.size() == 1 ? 0 : bytes() / shards_.size() / 2;
+  typename Shard::Put put_once(Node& entry, const Node* expected, detail::Allowance& room, std::size_t turn) {
+    // A shard makes its own room unless another one, by turns, has clearly more entries: keys spread evenly, so that
+    // one has the older ones. Without this a shard that holds a large value would have no room left for any other.
+    const std::size_t home = shard_of(entry.hash);
+    const std::size_t other = home ^ std::max<std::size_t>(1, shard_of((entry.hash << 16U) + (turn << 48U)));
+    const std::size_t keep = shards_.size() == 1 ? 0 : shards_[other]->size() * 3 / 4;
     Now now{*options_.clock};
     Leaving leaving{*this};
-    return home.put(entry, expected, now, leaving, room, keep);
+    return shards_[home]->put(entry, expected, now, leaving, room, keep);
   }
   void evict_elsewhere(detail::Allowance& room) {
     const auto fullest = std::max_element(shards_.begin(), shards_.end(),
-                                          [](const auto& a, const auto& b) { return a->charge() < b->charge(); });
+                                          [](const auto& a, const auto& b) { return a->size() < b->size(); });
     Now now{*options_.clock};
     Leaving leaving{*this};
     if ((*fullest)->evict_one(now, leaving, room)) return;

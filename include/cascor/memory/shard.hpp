@@ -84,7 +84,7 @@ class alignas(64) Shard {
   enum class Put : unsigned char { done, no_room, not_expected };
   /// Puts `entry` in, retained for the table, in place of any other of its key; with `expected` set, only in place of
   /// that very entry, alive. Its bytes come from `room`, from the one it replaces and from those evicted for it, as
-  /// long as more than `keep` bytes are here. May throw std::bad_alloc, changing nothing.
+  /// long as more than `keep` entries are here. May throw std::bad_alloc, changing nothing.
   Put put(Node& entry, const Node* expected, Now& now, Out& out, Allowance& room, std::size_t keep) {
     const std::lock_guard lock{mutex_};
     Node* old = table_.find(entry.hash, entry.key());
@@ -95,7 +95,7 @@ class alignas(64) Shard {
       std::visit([old](auto& policy) { policy.hit(*old); }, policy_);  // so that others leave before it
     }
     while (!room.exchange(entry.charge, old != nullptr ? old->charge : 0)) {
-      const Node* const victim = charge() > keep ? evict(now, out, room) : nullptr;
+      const Node* const victim = table_.size() > keep ? evict(now, out, room) : nullptr;
       if (victim == nullptr) return Put::no_room;
       if (victim == old) old = nullptr;
     }
@@ -103,11 +103,10 @@ class alignas(64) Shard {
     if (old == nullptr) {
       table_.insert(entry);
       std::visit([&entry](auto& policy) { policy.inserted(entry); }, policy_);
-      set_charge(charge() + entry.charge);
+      count(size() + 1);
     } else {
       table_.replace(*old, entry);
       std::visit([&entry, old](auto& policy) { policy.replaced(*old, entry); }, policy_);
-      set_charge(charge() - old->charge + entry.charge);
       out.add(*old, has_expired(*old, now) ? Removal::expired : Removal::replaced, 0);
     }
     return Put::done;
@@ -146,15 +145,11 @@ class alignas(64) Shard {
     table_.each([&out](Node& entry) { out.add(entry, Removal::erased, entry.charge); });
     table_.clear();
     std::visit([](auto& policy) { policy.clear(); }, policy_);
-    set_charge(0);
+    count(0);
   }
 
-  std::size_t size() const {
-    const std::lock_guard lock{mutex_};
-    return table_.size();
-  }
-  /// Bytes of the entries here.
-  std::size_t charge() const noexcept { return charge_.load(std::memory_order_relaxed); }
+  /// Entries here. Takes no lock.
+  std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
 
  private:
   Node* live(std::uint64_t hash, std::string_view key, Now& now, Out& out) {
@@ -180,15 +175,15 @@ class alignas(64) Shard {
   // Of an entry that the table no longer has.
   void forget(Node& entry, Removal why, Out& out, std::size_t freed) noexcept {
     std::visit([&entry, why](auto& policy) { policy.removed(entry, why == Removal::evicted); }, policy_);
-    set_charge(charge() - entry.charge);
+    count(size() - 1);
     out.add(entry, why, freed);
   }
-  void set_charge(std::size_t bytes) noexcept { charge_.store(bytes, std::memory_order_relaxed); }
+  void count(std::size_t entries) noexcept { size_.store(entries, std::memory_order_relaxed); }
 
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   HashTable<Value> table_;
   std::variant<LruPolicy, S3FifoPolicy> policy_;
-  std::atomic<std::size_t> charge_{0};  // written under the lock, read without it too
+  std::atomic<std::size_t> size_{0};  // written under the lock, read without it too
 };
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail

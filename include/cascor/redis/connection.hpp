@@ -21,7 +21,7 @@ struct Answer {
   Kind kind = any;
   std::size_t elements = 0;  ///< of an array; 0: however many
 
-  bool fits(const Reply& reply) const noexcept;
+  CASCOR_CACHE_FN bool fits(const Reply& reply) const noexcept;
 };
 
 /// Commands written one behind the other, to be sent as one, each with the kind of answer that it has.
@@ -52,11 +52,11 @@ class Connection {
  public:
   /// Dials, authenticates and selects the database, in one round trip. Throws ConnectionError or TimeoutError, and the
   /// server's refusal as its type with "Error connecting to Redis on …" in front.
-  Connection(const RedisOptions& options, Deadline by);
+  CASCOR_CACHE_FN Connection(const RedisOptions& options, Deadline by);
 
   /// Sends the batch and reads an answer for each of its commands; error replies are answers. Throws TimeoutError or
   /// ConnectionError, the latter also for an answer of a kind that the command does not have, and is broken then.
-  std::vector<Reply> execute(const Batch& batch, Deadline by);
+  CASCOR_CACHE_FN std::vector<Reply> execute(const Batch& batch, Deadline by);
 
   bool broken() const noexcept { return broken_; }
   /// After a failed execute(): had any byte of the batch been handed to the system?
@@ -68,9 +68,9 @@ class Connection {
   bool still_good() noexcept { return !broken_ && !reader_.holds_bytes() && !transport_->disturbed(); }
 
  private:
-  void introduce(const RedisOptions& options, Deadline by);
+  CASCOR_CACHE_FN void introduce(const RedisOptions& options, Deadline by);
   // As execute(); `replies` holds what came also when it throws.
-  void exchange(const Batch& batch, std::vector<Reply>& replies, Deadline by);
+  CASCOR_CACHE_FN void exchange(const Batch& batch, std::vector<Reply>& replies, Deadline by);
 
   std::unique_ptr<Transport> transport_;
   ReplyReader reader_;

@@ -10,14 +10,14 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI::redis {
 
-CASCOR_CACHE_INLINE Connection::Connection(const RedisOptions& options, Deadline by)
+CASCOR_CACHE_DEF Connection::Connection(const RedisOptions& options, Deadline by)
     : transport_{dial(options.endpoint, options.keepalive, by)},
       peer_{to_string(options.endpoint)},
       last_used_{options.clock->now()} {
   introduce(options, by);
 }
 
-CASCOR_CACHE_INLINE bool Answer::fits(const Reply& reply) const noexcept {
+CASCOR_CACHE_DEF bool Answer::fits(const Reply& reply) const noexcept {
   switch (reply.kind) {
     case Reply::Kind::error: return true;
     case Reply::Kind::nil: return kind == any || kind == string;
@@ -30,7 +30,7 @@ CASCOR_CACHE_INLINE bool Answer::fits(const Reply& reply) const noexcept {
   return false;
 }
 
-CASCOR_CACHE_INLINE void Connection::introduce(const RedisOptions& options, Deadline by) {
+CASCOR_CACHE_DEF void Connection::introduce(const RedisOptions& options, Deadline by) {
   const std::string before = "Error connecting to Redis on " + peer_ + ": ";
   std::string password;
   try {
@@ -75,14 +75,14 @@ CASCOR_CACHE_INLINE void Connection::introduce(const RedisOptions& options, Dead
   }
 }
 
-CASCOR_CACHE_INLINE std::vector<Reply> Connection::execute(const Batch& batch, Deadline by) {
+CASCOR_CACHE_DEF std::vector<Reply> Connection::execute(const Batch& batch, Deadline by) {
   std::vector<Reply> replies;
   replies.reserve(batch.commands());
   exchange(batch, replies, by);
   return replies;
 }
 
-CASCOR_CACHE_INLINE void Connection::exchange(const Batch& batch, std::vector<Reply>& replies, Deadline by) {
+CASCOR_CACHE_DEF void Connection::exchange(const Batch& batch, std::vector<Reply>& replies, Deadline by) {
   sent_ = 0;
   broken_ = true;  // until every answer is in: whatever throws on the way leaves it so
   transport_->send(batch.bytes(), sent_, by);

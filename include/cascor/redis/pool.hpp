@@ -42,10 +42,10 @@ class ConnectionPool {
 
   /// An idle connection, a new one, or, with max_connections lent, the next to come back. Throws what dialling throws,
   /// and TimeoutError "pool exhausted …" with the figures when the deadline passes first.
-  Lease acquire(Deadline by);
+  CASCOR_CACHE_FN Lease acquire(Deadline by);
   /// Closes what is idle.
-  void close_idle();
-  PoolState state() const;
+  CASCOR_CACHE_FN void close_idle();
+  CASCOR_CACHE_FN PoolState state() const;
 
  private:
   // One caller in the queue. `connection` or `may_dial` is set before it is woken, by whoever took it off the queue.
@@ -55,11 +55,11 @@ class ConnectionPool {
     bool may_dial = false;
   };
 
-  std::unique_ptr<Connection> dial(Deadline by);
-  std::unique_ptr<Connection> wait_for_one(std::unique_lock<std::mutex>& lock, Deadline by);
-  void give_back(std::unique_ptr<Connection> connection);
-  void hand_on_slot(std::unique_lock<std::mutex>& lock);
-  bool worth_lending(Connection& connection) const;
+  CASCOR_CACHE_FN std::unique_ptr<Connection> dial(Deadline by);
+  CASCOR_CACHE_FN std::unique_ptr<Connection> wait_for_one(std::unique_lock<std::mutex>& lock, Deadline by);
+  CASCOR_CACHE_FN void give_back(std::unique_ptr<Connection> connection);
+  CASCOR_CACHE_FN void hand_on_slot(std::unique_lock<std::mutex>& lock);
+  CASCOR_CACHE_FN bool worth_lending(Connection& connection) const;
 
   const RedisOptions& options_;
   mutable std::mutex mutex_;

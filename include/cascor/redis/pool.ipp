@@ -9,7 +9,7 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI::redis {
 
-CASCOR_CACHE_INLINE ConnectionPool::Lease ConnectionPool::acquire(Deadline by) {
+CASCOR_CACHE_DEF ConnectionPool::Lease ConnectionPool::acquire(Deadline by) {
   while (true) {
     std::unique_lock lock{mutex_};
     std::unique_ptr<Connection> connection;
@@ -32,7 +32,7 @@ CASCOR_CACHE_INLINE ConnectionPool::Lease ConnectionPool::acquire(Deadline by) {
 }
 
 // With the slot counted in size_ already.
-CASCOR_CACHE_INLINE std::unique_ptr<Connection> ConnectionPool::dial(Deadline by) {
+CASCOR_CACHE_DEF std::unique_ptr<Connection> ConnectionPool::dial(Deadline by) {
   try {
     return std::make_unique<Connection>(options_, by);
   } catch (...) {
@@ -43,8 +43,8 @@ CASCOR_CACHE_INLINE std::unique_ptr<Connection> ConnectionPool::dial(Deadline by
 }
 
 // Under the lock. A connection, or null for the right to dial one.
-CASCOR_CACHE_INLINE std::unique_ptr<Connection> ConnectionPool::wait_for_one(std::unique_lock<std::mutex>& lock,
-                                                                             Deadline by) {
+CASCOR_CACHE_DEF std::unique_ptr<Connection> ConnectionPool::wait_for_one(std::unique_lock<std::mutex>& lock,
+                                                                          Deadline by) {
   Waiter self;
   const milliseconds patience = std::min(by.remaining(), milliseconds{std::chrono::hours{24}});
   waiters_.push_back(&self);
@@ -59,7 +59,7 @@ CASCOR_CACHE_INLINE std::unique_ptr<Connection> ConnectionPool::wait_for_one(std
                      "Raise connection_pool.max_connections or connection_pool.timeout, or make fewer calls at once."};
 }
 
-CASCOR_CACHE_INLINE void ConnectionPool::give_back(std::unique_ptr<Connection> connection) {
+CASCOR_CACHE_DEF void ConnectionPool::give_back(std::unique_ptr<Connection> connection) {
   if (connection->broken()) {
     connection.reset();  // closes the socket, outside the lock
     std::unique_lock lock{mutex_};
@@ -74,7 +74,7 @@ CASCOR_CACHE_INLINE void ConnectionPool::give_back(std::unique_ptr<Connection> c
 }
 
 // Under the lock: a connection is gone; whoever waits longest may dial in its place.
-CASCOR_CACHE_INLINE void ConnectionPool::hand_on_slot(std::unique_lock<std::mutex>& /*lock*/) {
+CASCOR_CACHE_DEF void ConnectionPool::hand_on_slot(std::unique_lock<std::mutex>& /*lock*/) {
   if (waiters_.empty()) {
     --size_;
     return;
@@ -85,19 +85,19 @@ CASCOR_CACHE_INLINE void ConnectionPool::hand_on_slot(std::unique_lock<std::mute
   next->woken.notify_one();
 }
 
-CASCOR_CACHE_INLINE bool ConnectionPool::worth_lending(Connection& connection) const {
+CASCOR_CACHE_DEF bool ConnectionPool::worth_lending(Connection& connection) const {
   if (options_.clock->now() - connection.last_used() < options_.check_after_idle) return true;
   return connection.still_good();
 }
 
-CASCOR_CACHE_INLINE void ConnectionPool::close_idle() {
+CASCOR_CACHE_DEF void ConnectionPool::close_idle() {
   std::vector<std::unique_ptr<Connection>> closing;
   const std::lock_guard lock{mutex_};
   closing.swap(idle_);
   size_ -= closing.size();
 }
 
-CASCOR_CACHE_INLINE PoolState ConnectionPool::state() const {
+CASCOR_CACHE_DEF PoolState ConnectionPool::state() const {
   const std::lock_guard lock{mutex_};
   return {size_, size_ - idle_.size(), waiters_.size(), options_.max_connections};
 }

@@ -16,31 +16,35 @@ struct redisReader;
 namespace cascor::inline CASCOR_CACHE_ABI::redis {
 
 /// Appends one command to `out`, each argument by its length: no byte in it means anything to the protocol.
-void append_command(std::string& out, std::span<const std::string_view> arguments);
+CASCOR_CACHE_FN void append_command(std::string& out, std::span<const std::string_view> arguments);
 inline void append_command(std::string& out, std::initializer_list<std::string_view> arguments) {
   append_command(out, std::span{arguments.begin(), arguments.size()});
 }
 
-/// The most elements an array of a reply may announce. The header of a larger one is an error before memory is taken.
+/// What a reply may be at most: elements that an array announces, arrays inside each other, bytes that a string
+/// announces (Redis's own limit is half of it), bytes of a line. What is larger is an error before memory is taken.
 inline constexpr std::size_t max_array_elements = std::size_t{1} << 24;
+inline constexpr std::size_t max_array_depth = 32;
+inline constexpr std::size_t max_string_bytes = std::size_t{1} << 30;
+inline constexpr std::size_t max_line_bytes = std::size_t{1} << 20;
 
 /// Cuts a stream of bytes into replies. For one thread; after an error it is of no more use.
 class ReplyReader {
  public:
-  ReplyReader();
+  CASCOR_CACHE_FN ReplyReader();
   ReplyReader(const ReplyReader&) = delete;  // hiredis holds the address of current_
   ReplyReader& operator=(const ReplyReader&) = delete;
   ~ReplyReader() = default;
 
-  void feed(std::string_view bytes);
+  CASCOR_CACHE_FN void feed(std::string_view bytes);
   /// The next whole reply, if its bytes are all there. Throws ConnectionError where they are not RESP2.
-  std::optional<Reply> next();
+  CASCOR_CACHE_FN std::optional<Reply> next();
   /// Are there bytes that no reply has taken?
-  bool holds_bytes() const noexcept;
+  CASCOR_CACHE_FN bool holds_bytes() const noexcept;
 
  private:
   struct Free {
-    void operator()(redisReader* reader) const noexcept;
+    CASCOR_CACHE_FN void operator()(redisReader* reader) const noexcept;
   };
   Reply current_;  // the reply under construction, across feeds
   std::unique_ptr<redisReader, Free> reader_;

@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdint>
 #include <new>
+#include <system_error>
 #include <utility>
 
 #include "cascor/core/errors.hpp"
@@ -24,7 +26,7 @@ using HiredisLength = int;
 
 // Where the reply that is being read goes: into its parent, or into the reader's current one. The parent's vector does
 // not grow while one of its elements is being read, so the address holds as long as hiredis needs it.
-CASCOR_CACHE_INLINE Reply& place(const redisReadTask* task) {
+CASCOR_CACHE_FN Reply& place(const redisReadTask* task) {
   if (task->parent == nullptr) {
     auto& root = *static_cast<Reply*>(task->privdata);
     root = Reply{};
@@ -45,7 +47,7 @@ void* make_reply(const redisReadTask* task, Fill&& fill) noexcept {
   }
 }
 
-CASCOR_CACHE_INLINE void* make_string(const redisReadTask* task, char* text, std::size_t size) {
+CASCOR_CACHE_FN void* make_string(const redisReadTask* task, char* text, std::size_t size) {
   return make_reply(task, [&](Reply& reply) {
     reply.kind = task->type == REDIS_REPLY_ERROR    ? Reply::Kind::error
                  : task->type == REDIS_REPLY_STATUS ? Reply::Kind::status
@@ -54,9 +56,11 @@ CASCOR_CACHE_INLINE void* make_string(const redisReadTask* task, char* text, std
   });
 }
 
-CASCOR_CACHE_INLINE void* make_array(const redisReadTask* task, HiredisLength size) {
+CASCOR_CACHE_FN void* make_array(const redisReadTask* task, HiredisLength size) {
   const auto elements = static_cast<std::size_t>(size);
-  if (elements > max_array_elements) return nullptr;
+  std::size_t depth = 0;  // 0.14 has a limit of its own, 1.0 had none: destroying a reply goes as deep as it nests
+  for (const redisReadTask* at = task; at != nullptr; at = at->parent) ++depth;
+  if (elements > max_array_elements || depth > max_array_depth) return nullptr;
   return make_reply(task, [&](Reply& reply) {
     reply.kind = Reply::Kind::array;
     // A header only claims its elements; memory is taken as they come.
@@ -64,18 +68,18 @@ CASCOR_CACHE_INLINE void* make_array(const redisReadTask* task, HiredisLength si
   });
 }
 
-CASCOR_CACHE_INLINE void* make_integer(const redisReadTask* task, long long value) {
+CASCOR_CACHE_FN void* make_integer(const redisReadTask* task, long long value) {
   return make_reply(task, [&](Reply& reply) {
     reply.kind = Reply::Kind::integer;
     reply.integer = value;
   });
 }
 
-CASCOR_CACHE_INLINE void* make_nil(const redisReadTask* task) {
+CASCOR_CACHE_FN void* make_nil(const redisReadTask* task) {
   return make_reply(task, [](Reply&) {});
 }
 
-CASCOR_CACHE_INLINE redisReplyObjectFunctions* reply_functions() {
+CASCOR_CACHE_FN redisReplyObjectFunctions* reply_functions() {
   static redisReplyObjectFunctions functions = [] {
     redisReplyObjectFunctions made{};  // what 1.x has beyond these is RESP3, which we never ask for
     made.createString = &make_string;
@@ -88,7 +92,7 @@ CASCOR_CACHE_INLINE redisReplyObjectFunctions* reply_functions() {
   return &functions;
 }
 
-CASCOR_CACHE_INLINE void append_length(std::string& out, char type, std::size_t length) {
+CASCOR_CACHE_FN void append_length(std::string& out, char type, std::size_t length) {
   std::array<char, 24> digits{};
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), length).ptr;
   out.push_back(type);
@@ -96,9 +100,25 @@ CASCOR_CACHE_INLINE void append_length(std::string& out, char type, std::size_t 
   out.append("\r\n", 2);
 }
 
+// Is what hiredis could not make a reply of yet one that may become whole? It stands behind the type's byte: a line
+// that has not ended, or a string, whose first line says how long it will be.
+CASCOR_CACHE_FN bool may_grow(std::string_view unread) noexcept {
+  const std::size_t line = unread.find("\r\n");
+  if (line == std::string_view::npos) return unread.size() <= max_line_bytes;
+  std::uint64_t announced = 0;
+  const auto error = std::from_chars(unread.data(), unread.data() + line, announced).ec;
+  return error == std::errc{} && announced <= max_string_bytes;
+}
+
+CASCOR_CACHE_FN [[noreturn]] void refuse_bytes(const std::string& found) {
+  throw ConnectionError{"an answer that is not Redis's protocol: " + found,
+                        "Check the host and port: another program may be listening there, or the port expects TLS "
+                        "(rediss://)."};
+}
+
 }  // namespace detail
 
-CASCOR_CACHE_INLINE void append_command(std::string& out, std::span<const std::string_view> arguments) {
+CASCOR_CACHE_DEF void append_command(std::string& out, std::span<const std::string_view> arguments) {
   detail::append_length(out, '*', arguments.size());
   for (const std::string_view argument : arguments) {
     detail::append_length(out, '$', argument.size());
@@ -107,31 +127,30 @@ CASCOR_CACHE_INLINE void append_command(std::string& out, std::span<const std::s
   }
 }
 
-CASCOR_CACHE_INLINE void ReplyReader::Free::operator()(redisReader* reader) const noexcept { redisReaderFree(reader); }
+CASCOR_CACHE_DEF void ReplyReader::Free::operator()(redisReader* reader) const noexcept { redisReaderFree(reader); }
 
-CASCOR_CACHE_INLINE ReplyReader::ReplyReader() : reader_{redisReaderCreateWithFunctions(detail::reply_functions())} {
+CASCOR_CACHE_DEF ReplyReader::ReplyReader() : reader_{redisReaderCreateWithFunctions(detail::reply_functions())} {
   if (!reader_) throw std::bad_alloc{};
   reader_->privdata = &current_;
   reader_->maxbuf = 1024 * 1024;  // keep the buffer between replies instead of freeing it at 16 KiB
 }
 
-CASCOR_CACHE_INLINE void ReplyReader::feed(std::string_view bytes) {
+CASCOR_CACHE_DEF void ReplyReader::feed(std::string_view bytes) {
   redisReaderFeed(reader_.get(), bytes.data(), bytes.size());
 }
 
-CASCOR_CACHE_INLINE std::optional<Reply> ReplyReader::next() {
+CASCOR_CACHE_DEF std::optional<Reply> ReplyReader::next() {
   void* done = nullptr;
   if (redisReaderGetReply(reader_.get(), &done) != REDIS_OK) {
-    const std::string found =
-        reader_->err == REDIS_ERR_OOM ? "an array of more elements than any answer has" : std::string{reader_->errstr};
-    throw ConnectionError{"an answer that is not Redis's protocol: " + found,
-                          "Check the host and port: another program may be listening there, or the port expects TLS "
-                          "(rediss://)."};
+    detail::refuse_bytes(reader_->err == REDIS_ERR_OOM ? "larger than any answer" : std::string{reader_->errstr});
   }
-  if (done == nullptr) return std::nullopt;
-  return std::move(current_);
+  if (done != nullptr) return std::move(current_);
+  if (!detail::may_grow({reader_->buf + reader_->pos, reader_->len - reader_->pos})) {
+    detail::refuse_bytes("larger than any answer");
+  }
+  return std::nullopt;
 }
 
-CASCOR_CACHE_INLINE bool ReplyReader::holds_bytes() const noexcept { return reader_->pos < reader_->len; }
+CASCOR_CACHE_DEF bool ReplyReader::holds_bytes() const noexcept { return reader_->pos < reader_->len; }
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::redis

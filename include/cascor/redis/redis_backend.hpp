@@ -17,6 +17,7 @@
 namespace cascor::inline CASCOR_CACHE_ABI::redis {
 
 /// See KeyValueStore. Dials at the first call.
+template <class CascorWhenUsed = void>
 class RedisBackend final : public KeyValueStore {
  public:
   explicit RedisBackend(RedisOptions options);

@@ -22,7 +22,7 @@ inline constexpr std::string_view keys_a_scan = "1000";
 inline constexpr Answer ok{Answer::status};
 
 // UNLINK and EXISTS answer how many of the keys asked were there.
-CASCOR_CACHE_INLINE std::size_t count_in(const Reply& reply, std::size_t at_most) {
+CASCOR_CACHE_FN std::size_t count_in(const Reply& reply, std::size_t at_most) {
   if (reply.integer < 0 || static_cast<std::uint64_t>(reply.integer) > at_most) {
     throw ResponseError{
         "an answer that cannot be: " + std::to_string(reply.integer) + " of " + std::to_string(at_most) + " keys",
@@ -32,7 +32,7 @@ CASCOR_CACHE_INLINE std::size_t count_in(const Reply& reply, std::size_t at_most
 }
 
 // One "name:value" line of INFO.
-CASCOR_CACHE_INLINE std::string info_field(std::string_view info, std::string_view name) {
+CASCOR_CACHE_FN std::string info_field(std::string_view info, std::string_view name) {
   for (std::size_t at = info.find(name); at != std::string_view::npos; at = info.find(name, at + 1)) {
     const bool starts_line = at == 0 || info[at - 1] == '\n';
     if (!starts_line || !info.substr(at + name.size()).starts_with(':')) continue;
@@ -42,7 +42,7 @@ CASCOR_CACHE_INLINE std::string info_field(std::string_view info, std::string_vi
   return {};
 }
 
-CASCOR_CACHE_INLINE std::int64_t to_integer(std::string_view text) noexcept {
+CASCOR_CACHE_FN std::int64_t to_integer(std::string_view text) noexcept {
   std::int64_t value = 0;
   (void)std::from_chars(text.data(), text.data() + text.size(), value);
   return value;
@@ -50,10 +50,12 @@ CASCOR_CACHE_INLINE std::int64_t to_integer(std::string_view text) noexcept {
 
 }  // namespace detail
 
-CASCOR_CACHE_INLINE RedisBackend::RedisBackend(RedisOptions options)
+template <class CascorWhenUsed>
+RedisBackend<CascorWhenUsed>::RedisBackend(RedisOptions options)
     : options_{std::move(options)}, random_{options_.random}, pool_{options_} {}
 
-CASCOR_CACHE_INLINE std::vector<Reply> RedisBackend::run(const Batch& batch, Repeat repeat, Deadline by) {
+template <class CascorWhenUsed>
+std::vector<Reply> RedisBackend<CascorWhenUsed>::run(const Batch& batch, Repeat repeat, Deadline by) {
   RetryPolicy policy{repeat, options_.retry};
   const auto random_bits = [this] { return random_(); };
   while (true) {
@@ -79,21 +81,23 @@ CASCOR_CACHE_INLINE std::vector<Reply> RedisBackend::run(const Batch& batch, Rep
   }
 }
 
-CASCOR_CACHE_INLINE Reply RedisBackend::run_one(const Batch& batch, Repeat repeat, Deadline by) {
+template <class CascorWhenUsed>
+Reply RedisBackend<CascorWhenUsed>::run_one(const Batch& batch, Repeat repeat, Deadline by) {
   Reply reply = std::move(run(batch, repeat, by).front());
   if (reply.is_error()) server_error(reply.text)->raise();
   return reply;
 }
 
-CASCOR_CACHE_INLINE StoreAnswer RedisBackend::get(std::string_view key, Deadline by) {
+template <class CascorWhenUsed>
+StoreAnswer RedisBackend<CascorWhenUsed>::get(std::string_view key, Deadline by) {
   Reply reply = std::move(run(Batch{}.add({Answer::string}, "GET", key), Repeat::safe, by).front());
   if (reply.is_error()) return {std::nullopt, server_error(reply.text)};
   if (reply.is_nil()) return {};
   return {std::move(reply.text), nullptr};
 }
 
-CASCOR_CACHE_INLINE std::vector<StoreAnswer> RedisBackend::get_many(std::span<const std::string_view> keys,
-                                                                    Deadline by) {
+template <class CascorWhenUsed>
+std::vector<StoreAnswer> RedisBackend<CascorWhenUsed>::get_many(std::span<const std::string_view> keys, Deadline by) {
   std::vector<StoreAnswer> answers;
   answers.reserve(keys.size());
   Batch batch;
@@ -119,7 +123,8 @@ CASCOR_CACHE_INLINE std::vector<StoreAnswer> RedisBackend::get_many(std::span<co
   return answers;
 }
 
-CASCOR_CACHE_INLINE std::vector<std::shared_ptr<const CacheError>> RedisBackend::set_many(
+template <class CascorWhenUsed>
+std::vector<std::shared_ptr<const CacheError>> RedisBackend<CascorWhenUsed>::set_many(
     std::span<const StoreEntry> entries, Deadline by) {
   std::vector<std::shared_ptr<const CacheError>> errors;
   errors.reserve(entries.size());
@@ -140,7 +145,8 @@ CASCOR_CACHE_INLINE std::vector<std::shared_ptr<const CacheError>> RedisBackend:
   return errors;
 }
 
-CASCOR_CACHE_INLINE std::size_t RedisBackend::erase_many(std::span<const std::string_view> keys, Deadline by) {
+template <class CascorWhenUsed>
+std::size_t RedisBackend<CascorWhenUsed>::erase_many(std::span<const std::string_view> keys, Deadline by) {
   std::size_t erased = 0;
   std::vector<std::string_view> arguments;
   for (std::size_t at = 0; at < keys.size(); at += detail::keys_a_batch) {
@@ -153,13 +159,15 @@ CASCOR_CACHE_INLINE std::size_t RedisBackend::erase_many(std::span<const std::st
   return erased;
 }
 
-CASCOR_CACHE_INLINE bool RedisBackend::contains(std::string_view key, Deadline by) {
+template <class CascorWhenUsed>
+bool RedisBackend<CascorWhenUsed>::contains(std::string_view key, Deadline by) {
   return detail::count_in(run_one(Batch{}.add({Answer::integer}, "EXISTS", key), Repeat::safe, by), 1) == 1;
 }
 
-CASCOR_CACHE_INLINE std::size_t RedisBackend::erase_matching(const std::string& pattern,
-                                                             const std::function<bool(std::string_view)>& may_erase,
-                                                             const std::function<Deadline()>& next_deadline) {
+template <class CascorWhenUsed>
+std::size_t RedisBackend<CascorWhenUsed>::erase_matching(const std::string& pattern,
+                                                         const std::function<bool(std::string_view)>& may_erase,
+                                                         const std::function<Deadline()>& next_deadline) {
   if (const GlobPrefix literal = glob_literal_prefix(pattern); literal.whole) {
     if (!may_erase(literal.text)) return 0;
     const std::string_view key = literal.text;
@@ -192,13 +200,15 @@ CASCOR_CACHE_INLINE std::size_t RedisBackend::erase_matching(const std::string& 
   return erased + erase_many(rest, next_deadline());
 }
 
-CASCOR_CACHE_INLINE void RedisBackend::ping(Deadline by) {
+template <class CascorWhenUsed>
+void RedisBackend<CascorWhenUsed>::ping(Deadline by) {
   const Reply reply = std::move(run(Batch{}.add(detail::ok, "PING"), Repeat::safe, by).front());
   // An account that may not PING is told so by a server that is there.
   if (reply.is_error() && !reply.text.starts_with("NOPERM")) server_error(reply.text)->raise();
 }
 
-CASCOR_CACHE_INLINE ServerInfo RedisBackend::info(Deadline by) {
+template <class CascorWhenUsed>
+ServerInfo RedisBackend<CascorWhenUsed>::info(Deadline by) {
   ServerInfo info;
   const TimePoint start = std::chrono::steady_clock::now();
   ping(by);
@@ -218,5 +228,9 @@ CASCOR_CACHE_INLINE ServerInfo RedisBackend::info(Deadline by) {
   info.used_memory_human = readable(detail::info_field(all, "used_memory_human"));
   return info;
 }
+
+#if defined(CASCOR_CACHE_COMPILED)
+template class RedisBackend<>;
+#endif
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::redis

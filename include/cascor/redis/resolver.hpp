@@ -27,7 +27,8 @@ struct Address {
 /// which need not be known on a minimal machine (RFC 6761): 127.0.0.1, then ::1. Any other name is looked up on a
 /// thread that is left behind if the deadline passes first. Throws ConnectionError for a name that is not known,
 /// TimeoutError past the deadline; `peer` names the endpoint in their messages.
-std::vector<Address> resolve(const std::string& host, std::uint16_t port, const std::string& peer, Deadline by);
+CASCOR_CACHE_FN std::vector<Address> resolve(const std::string& host, std::uint16_t port, const std::string& peer,
+                                             Deadline by);
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::redis
 

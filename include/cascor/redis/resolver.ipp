@@ -20,7 +20,7 @@ namespace cascor::inline CASCOR_CACHE_ABI::redis {
 namespace detail {
 
 // Appends what getaddrinfo() says; returns its error.
-CASCOR_CACHE_INLINE int look_up(const std::string& host, std::uint16_t port, int flags, std::vector<Address>& found) {
+CASCOR_CACHE_FN int look_up(const std::string& host, std::uint16_t port, int flags, std::vector<Address>& found) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = flags | AI_NUMERICSERV;
@@ -33,7 +33,7 @@ CASCOR_CACHE_INLINE int look_up(const std::string& host, std::uint16_t port, int
   return 0;
 }
 
-CASCOR_CACHE_INLINE bool is_localhost(std::string_view host) noexcept {
+CASCOR_CACHE_FN bool is_localhost(std::string_view host) noexcept {
   constexpr std::string_view name = "localhost";
   return std::equal(host.begin(), host.end(), name.begin(), name.end(),
                     [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; });
@@ -65,8 +65,8 @@ struct LookUp {
 
 }  // namespace detail
 
-CASCOR_CACHE_INLINE std::vector<Address> resolve(const std::string& host, std::uint16_t port, const std::string& peer,
-                                                 Deadline by) {
+CASCOR_CACHE_DEF std::vector<Address> resolve(const std::string& host, std::uint16_t port, const std::string& peer,
+                                              Deadline by) {
   std::vector<Address> found;
   if (detail::is_localhost(host)) {
     (void)detail::look_up("127.0.0.1", port, AI_NUMERICHOST, found);

@@ -57,7 +57,7 @@ inline constexpr std::array known_errors{
 
 }  // namespace detail
 
-CASCOR_CACHE_INLINE std::shared_ptr<const CacheError> server_error(std::string_view words, std::string_view before) {
+CASCOR_CACHE_DEF std::shared_ptr<const CacheError> server_error(std::string_view words, std::string_view before) {
   ErrorCode code = ErrorCode::response;
   std::string hint{"The server refused the command; its documentation explains the words."};
   for (const auto& known : detail::known_errors) {
@@ -74,12 +74,12 @@ CASCOR_CACHE_INLINE std::shared_ptr<const CacheError> server_error(std::string_v
   }
 }
 
-CASCOR_CACHE_INLINE bool says_unavailable(std::string_view words) noexcept {
+CASCOR_CACHE_DEF bool says_unavailable(std::string_view words) noexcept {
   return words.starts_with("LOADING") || words.starts_with("MASTERDOWN") || words.starts_with("CLUSTERDOWN") ||
          words.starts_with("ERR max number of clients");
 }
 
-CASCOR_CACHE_INLINE std::string readable(std::string_view text) {
+CASCOR_CACHE_DEF std::string readable(std::string_view text) {
   constexpr std::size_t most = 400;
   std::string shown{text.substr(0, most)};
   for (char& byte : shown) {
@@ -88,7 +88,7 @@ CASCOR_CACHE_INLINE std::string readable(std::string_view text) {
   return text.size() > most ? shown + "..." : shown;
 }
 
-CASCOR_CACHE_INLINE std::string without_secret(std::string text, std::string_view secret) {
+CASCOR_CACHE_DEF std::string without_secret(std::string text, std::string_view secret) {
   if (secret.empty()) return text;
   constexpr std::string_view mask = "***";
   const std::string_view beginning = secret.substr(0, 8);

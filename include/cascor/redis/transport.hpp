@@ -30,7 +30,7 @@ class Transport {
 
 /// Connects to the endpoint: every address of its name in turn, under one deadline that bounds the name's look-up too.
 /// Throws ConnectionError "Error connecting to Redis on host:port: reason", or TimeoutError.
-std::unique_ptr<Transport> dial(const Endpoint& endpoint, bool keepalive, Deadline by);
+CASCOR_CACHE_FN std::unique_ptr<Transport> dial(const Endpoint& endpoint, bool keepalive, Deadline by);
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::redis
 

@@ -47,7 +47,7 @@ class Socket {
   int fd_;
 };
 
-CASCOR_CACHE_INLINE std::string reason(int error) { return std::generic_category().message(error); }
+CASCOR_CACHE_FN std::string reason(int error) { return std::generic_category().message(error); }
 
 template <class Value>
 void set_option(int fd, int level, int name, const Value& value) noexcept {
@@ -77,7 +77,7 @@ class KernelTimeout {
 };
 
 // 0 once the socket is ready for `events`, ETIMEDOUT past the deadline, or poll's own error.
-CASCOR_CACHE_INLINE int wait_until_ready(int fd, short events, Deadline by) noexcept {
+CASCOR_CACHE_FN int wait_until_ready(int fd, short events, Deadline by) noexcept {
   while (true) {
     const milliseconds left = std::min(by.remaining(), milliseconds{std::chrono::hours{24}});
     if (left.count() == 0) return ETIMEDOUT;
@@ -89,6 +89,7 @@ CASCOR_CACHE_INLINE int wait_until_ready(int fd, short events, Deadline by) noex
   }
 }
 
+template <class CascorWhenUsed>
 class SocketTransport final : public Transport {
  public:
   SocketTransport(Socket socket, std::string peer) noexcept : socket_{std::move(socket)}, peer_{std::move(peer)} {}
@@ -146,7 +147,7 @@ class SocketTransport final : public Transport {
   KernelTimeout timeout_;
 };
 
-CASCOR_CACHE_INLINE void tune_tcp(int fd, bool keepalive) noexcept {
+CASCOR_CACHE_FN void tune_tcp(int fd, bool keepalive) noexcept {
   set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   if (!keepalive) return;
   set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
@@ -158,7 +159,7 @@ CASCOR_CACHE_INLINE void tune_tcp(int fd, bool keepalive) noexcept {
 }
 
 // 0, or the error of connecting within the time.
-CASCOR_CACHE_INLINE int connect_within(int fd, const Address& address, Deadline by) noexcept {
+CASCOR_CACHE_FN int connect_within(int fd, const Address& address, Deadline by) noexcept {
   if (::connect(fd, address.get(), address.size) == 0) return 0;
   // A Unix socket whose queue is full says EAGAIN, and poll() would not tell when there is room: that is for the retry.
   if (errno != EINPROGRESS && errno != EINTR) return errno;
@@ -170,7 +171,7 @@ CASCOR_CACHE_INLINE int connect_within(int fd, const Address& address, Deadline 
 
 // The system may give the very port that is dialled to the socket that dials it: TCP then joins the two ends of one
 // socket, which keeps the server from its port. Nobody listened there.
-CASCOR_CACHE_INLINE bool is_joined_to_itself(int fd) noexcept {
+CASCOR_CACHE_FN bool is_joined_to_itself(int fd) noexcept {
   sockaddr_storage here{};
   sockaddr_storage there{};
   socklen_t here_size = sizeof here;
@@ -181,7 +182,7 @@ CASCOR_CACHE_INLINE bool is_joined_to_itself(int fd) noexcept {
 }
 
 // Connects `socket`, a new one, which blocks afterwards; 0, or the error.
-CASCOR_CACHE_INLINE int open_connection(Socket& socket, const Address& address, bool keepalive, Deadline by) noexcept {
+CASCOR_CACHE_FN int open_connection(Socket& socket, const Address& address, bool keepalive, Deadline by) noexcept {
   const int family = address.get()->sa_family;
   socket = Socket{::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   if (socket.fd() < 0) return errno;
@@ -193,11 +194,11 @@ CASCOR_CACHE_INLINE int open_connection(Socket& socket, const Address& address, 
 }
 
 // An address of a kind that this machine has no way to: what became of the others says more.
-CASCOR_CACHE_INLINE bool says_little(int error) noexcept {
+CASCOR_CACHE_FN bool says_little(int error) noexcept {
   return error == EAFNOSUPPORT || error == EADDRNOTAVAIL || error == ENETUNREACH;
 }
 
-CASCOR_CACHE_INLINE Address unix_address(const std::string& path) {
+CASCOR_CACHE_FN Address unix_address(const std::string& path) {
   sockaddr_un unix_socket{};
   unix_socket.sun_family = AF_UNIX;
   if (path.size() >= sizeof unix_socket.sun_path) {
@@ -211,7 +212,7 @@ CASCOR_CACHE_INLINE Address unix_address(const std::string& path) {
 
 }  // namespace detail
 
-CASCOR_CACHE_INLINE std::unique_ptr<Transport> dial(const Endpoint& endpoint, bool keepalive, Deadline by) {
+CASCOR_CACHE_DEF std::unique_ptr<Transport> dial(const Endpoint& endpoint, bool keepalive, Deadline by) {
   const std::string peer = to_string(endpoint);
   const std::vector<Address> addresses = endpoint.path.empty() ? resolve(endpoint.host, endpoint.port, peer, by)
                                                                : std::vector{detail::unix_address(endpoint.path)};
@@ -221,7 +222,7 @@ CASCOR_CACHE_INLINE std::unique_ptr<Transport> dial(const Endpoint& endpoint, bo
     const Deadline share{by.clock(), by.remaining() / static_cast<milliseconds::rep>(addresses.size() - i)};
     detail::Socket socket{-1};
     const int failed = detail::open_connection(socket, addresses[i], keepalive, share);
-    if (failed == 0) return std::make_unique<detail::SocketTransport>(std::move(socket), peer);
+    if (failed == 0) return std::make_unique<detail::SocketTransport<void>>(std::move(socket), peer);
     if (i == 0 || !detail::says_little(failed)) error = failed;
   }
   const std::string what = "Error connecting to Redis on " + peer + ": ";

@@ -1,0 +1,130 @@
+// MemoryCache and time: every TTL ends to the millisecond.
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "cascor/memory_cache.hpp"
+#include "memory_support.hpp"
+
+using cascor::DataError;
+using cascor::MemoryCache;
+using cascor::MemoryCacheOptions;
+using cascor::milliseconds;
+using namespace std::chrono_literals;
+
+TEST_CASE("an entry ends exactly its TTL after it was stored, to the millisecond") {
+  const Timed timed;
+  MemoryCache<int> cache{timed.options()};
+  for (const milliseconds ttl : {1ms, 2ms, 999ms, 1000ms, 86'400'000ms}) {
+    cache.set("a", 1, ttl);
+    timed.clock->advance(ttl - 1ns);
+    CHECK(cache.get("a"));
+    CHECK(cache.contains("a"));
+    timed.clock->advance(1ns);
+    CHECK_FALSE(cache.contains("a"));
+    CHECK_FALSE(cache.get("a"));
+    CHECK(cache.bytes() == 0);
+  }
+  cache.set("a", 1, 500us);  // rounded up
+  timed.clock->advance(999us);
+  CHECK(cache.get("a"));
+  timed.clock->advance(1us);
+  CHECK_FALSE(cache.get("a"));
+  CHECK(cache.stats().expirations == 6);
+}
+
+TEST_CASE("an overwrite starts a new TTL, a read does not") {
+  const Timed timed;
+  MemoryCache<int> cache{timed.options()};
+  cache.set("a", 1, 10ms);
+  timed.clock->advance(9ms);
+  cache.set("a", 2, 10ms);
+  timed.clock->advance(9ms);
+  REQUIRE(cache.get("a"));
+  CHECK(*cache.get("a") == 2);
+  timed.clock->advance(1ms);
+  CHECK_FALSE(cache.get("a"));
+
+  cache.set("a", 3, 10ms);
+  cache.set("a", 4);  // no expiry now
+  timed.clock->advance(1h);
+  CHECK(cache.get("a"));
+}
+
+TEST_CASE("the default TTL is for a set without one, zero is no expiry") {
+  const Timed timed;
+  auto options = timed.options();
+  options.default_ttl = 5ms;
+  MemoryCache<int> cache{options};
+  cache.set("default", 1);
+  cache.set("own", 2, 1h);
+  cache.set("none", 3, cascor::no_expiry);
+  CHECK(cache.get("default").expires_at() == timed.clock->now() + 5ms);
+  CHECK(cache.get("none").expires_at() == cascor::TimePoint::max());
+  timed.clock->advance(5ms);
+  CHECK_FALSE(cache.get("default"));
+  CHECK(cache.get("own"));
+  timed.clock->advance(100'000h);
+  CHECK_FALSE(cache.get("own"));
+  CHECK(cache.get("none"));
+}
+
+TEST_CASE("a TTL that cannot be is a DataError, and the cache is as it was") {
+  const Timed timed;
+  MemoryCache<std::string> cache{timed.options()};
+  cache.set("a", "old");
+  const std::size_t bytes = cache.bytes();
+  CHECK_THROWS_AS(cache.set("a", "new", -1ms), DataError);
+  CHECK_THROWS_AS(cache.set("a", "new", std::chrono::hours::max()), DataError);
+  CHECK_THROWS_AS(cache.set("b", "new", std::chrono::duration<double>{-0.5}), DataError);
+  CHECK(*cache.get("a") == "old");
+  CHECK_FALSE(cache.contains("b"));
+  CHECK(cache.bytes() == bytes);
+}
+
+TEST_CASE("a default TTL that cannot be is a DataError where the cache is made") {
+  const Timed timed;
+  for (const milliseconds ttl : {-1ms, milliseconds::min(), milliseconds::max()}) {
+    auto options = timed.options();
+    options.default_ttl = ttl;
+    CHECK_THROWS_AS(MemoryCache<int>{options}, DataError);
+  }
+}
+
+TEST_CASE("an entry that does not expire is read without asking for the time") {
+  struct CountingClock final : cascor::Clock {
+    cascor::TimePoint now() const noexcept override {
+      ++reads;
+      return cascor::TimePoint{1000h};
+    }
+    cascor::WallTime wall() const noexcept override { return {}; }
+    mutable int reads = 0;
+  };
+  const auto clock = std::make_shared<CountingClock>();
+  MemoryCacheOptions options;
+  options.clock = clock;
+  MemoryCache<int> cache{options};
+  cache.set("a", 1);
+  cache.set("b", 1, 1h);
+  clock->reads = 0;
+  CHECK(cache.get("a"));
+  CHECK_FALSE(cache.get("c"));
+  CHECK(clock->reads == 0);
+  cascor::Now now{*clock};
+  const auto hit = cache.get("b", now);
+  CHECK(now() == hit.stored_at());
+  CHECK(clock->reads == 1);  // by the cache and by the caller together
+}
+
+TEST_CASE("a handle tells when its value was stored and when it ends") {
+  const Timed timed;
+  MemoryCache<int> cache{timed.options()};
+  const auto stored = timed.clock->now();
+  cache.set("a", 1, 5s);
+  timed.clock->advance(2s);
+  const auto hit = cache.get("a");
+  CHECK(hit.stored_at() == stored);
+  CHECK(hit.expires_at() == stored + 5s);
+}
