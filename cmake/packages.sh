@@ -3,7 +3,7 @@
 
 build_packages=(g++ cmake ninja-build ccache pkg-config libhiredis-dev libyaml-cpp-dev nlohmann-json3-dev libssl-dev
   libeigen3-dev)
-test_packages=(catch2 clang clang-format clang-tidy redis-server redis-tools python3 python3-redis)
+test_packages=(catch2 clang clang-format clang-tidy redis-server redis-tools python3 python3-redis valgrind)
 
 missing_packages() {
   local name

@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "cascor/core/stats.hpp"
+#include "cascor/core/counters.hpp"
 
 using cascor::Prefix;
 using cascor::Stats;

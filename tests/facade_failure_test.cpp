@@ -1,6 +1,7 @@
 // Strict, without a fallback, switched off; what health() says in each state; and that no secret is ever shown.
 #include <catch2/catch.hpp>
 #include <functional>
+#include <map>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -166,6 +167,8 @@ TEST_CASE("without a fallback: a server that was never there is one WARNING") {
   config.fallback.enabled = false;
   CacheManager cache{config};
   for (int i = 0; i < 5; ++i) CHECK_FALSE(cache.set("k", 2));
+  CHECK(cache.get_many(std::vector<std::string>{}).empty());  // asks nobody, so it learns nothing
+  CHECK(cache.set_many(std::map<std::string, int>{}).empty());
   CHECK(log.lines().size() == 1);
   CHECK(cache.health().status == HealthStatus::unavailable);
 }

@@ -126,11 +126,11 @@ TEST_CASE("an observer hears of every entry that comes and goes, with its charge
   struct Observer {
     std::shared_ptr<Heard> heard = std::make_shared<Heard>();
     void inserted(std::string_view key, std::size_t charge) const noexcept {
-      heard->lines.push_back("+" + std::string{key});
+      heard->lines.push_back(std::string{"+"}.append(key));
       heard->bytes += charge;
     }
     void removed(std::string_view key, std::size_t charge, cascor::detail::Removal why) const noexcept {
-      heard->lines.push_back("-" + std::string{key} + std::to_string(static_cast<int>(why)));
+      heard->lines.push_back(std::string{"-"}.append(key).append(std::to_string(static_cast<int>(why))));
       heard->bytes -= charge;
     }
   };

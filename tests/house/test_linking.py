@@ -83,8 +83,8 @@ class Linking(unittest.TestCase):
         self.assertRegex(without, r"use\(cascor::v\w+_plain::")
 
     def test_including_everything_emits_no_code(self):
-        # A virtual function that is not inline in its class makes every unit emit the vtable and all that it reaches:
-        # mark it CASCOR_CACHE_INLINE there too.
+        # A class with virtual functions that is no template makes every unit emit its vtable and all that it reaches: a
+        # template is made only where it is used.
         source, unit = self.write("unit.cpp", EVERYTHING), self.folder / "unit.o"
         self.succeed(compile_cpp("-c", source, "-o", unit))
         symbols = self.succeed(run("nm", "--demangle", "--defined-only", unit)).splitlines()

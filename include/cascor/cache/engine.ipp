@@ -12,8 +12,8 @@
 #include "cascor/cache/backend_choice.hpp"
 #include "cascor/cache/engine.hpp"
 #include "cascor/cache/fallback.hpp"
+#include "cascor/core/counters.hpp"
 #include "cascor/core/glob.hpp"
-#include "cascor/core/stats.hpp"
 #include "cascor/memory/memory_backend.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
@@ -254,6 +254,7 @@ template <class CascorWhenUsed>
 std::vector<Found> TieredEngine<CascorWhenUsed>::read_many(std::span<const std::string_view> keys) {
   Parts& p = parts_;
   std::vector<Found> found;
+  if (keys.empty()) return found;
   found.reserve(keys.size());
   if (!p.is_remote()) {
     for (const std::string_view key : keys) found.push_back(read(p.keys->prefix_of(key), key));
@@ -301,6 +302,7 @@ template <class CascorWhenUsed>
 std::vector<StoreResult> TieredEngine<CascorWhenUsed>::write(std::span<Write> writes) {
   Parts& p = parts_;
   std::vector<StoreResult> results;
+  if (writes.empty()) return results;
   if (!p.config.enabled) {
     static const auto why = std::make_shared<const ConfigError>("the cache is disabled (backend.cache.enabled: false)",
                                                                 "Enable it to have values kept.");
@@ -322,8 +324,7 @@ std::vector<StoreResult> TieredEngine<CascorWhenUsed>::write(std::span<Write> wr
         [&] { return p.write_in_fallback(writes, ttls); },
         [&](const CacheError& error) { return std::vector<StoreResult>(writes.size(), StoreResult{error.share()}); });
   }
-  const auto took =
-      (std::chrono::steady_clock::now() - start) / static_cast<std::int64_t>(std::max(std::size_t{1}, writes.size()));
+  const auto took = (std::chrono::steady_clock::now() - start) / static_cast<std::int64_t>(writes.size());
   for (std::size_t i = 0; i < writes.size(); ++i) {
     p.counters.add(writes[i].prefix,
                    results[i] || results[i].tier() != CacheTier::none ? Count::set : Count::write_error);

@@ -35,10 +35,7 @@ class SystemClock final : public Clock {
   WallTime wall() const noexcept override { return std::chrono::system_clock::now(); }
 
   /// The one that everybody may share.
-  static const std::shared_ptr<const Clock>& shared() {
-    static const std::shared_ptr<const Clock> clock = std::make_shared<SystemClock>();
-    return clock;
-  }
+  CASCOR_CACHE_FN static const std::shared_ptr<const Clock>& shared();
 };
 
 /// A clock that stands still until it is told: tests of expiry need not sleep. Thread-safe.
@@ -108,3 +105,7 @@ class Deadline {
 };
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI
+
+#if !defined(CASCOR_CACHE_COMPILED)
+#include "cascor/core/clock.ipp"
+#endif

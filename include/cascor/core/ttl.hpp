@@ -41,17 +41,7 @@ class Ttl {
 
   /// What it comes to at `now` where the prefix's own is `by_prefix`. Throws DataError if it is negative, or ends past
   /// what the clock can tell; the prefix's own too. O(1).
-  milliseconds resolve(milliseconds by_prefix, TimePoint now) const {
-    const milliseconds ttl = state_ == State::by_prefix ? by_prefix : value_;
-    if (state_ == State::negative || ttl.count() < 0) {
-      throw DataError{"a negative TTL", "Give a TTL of zero or more; cascor::no_expiry (zero) means no expiry."};
-    }
-    if (state_ == State::too_long || ttl >= std::chrono::floor<milliseconds>(TimePoint::max() - now)) {
-      throw DataError{"a TTL that ends past what the clock can tell",
-                      "Give a shorter one, or cascor::no_expiry for an entry that does not expire."};
-    }
-    return ttl;
-  }
+  CASCOR_CACHE_FN milliseconds resolve(milliseconds by_prefix, TimePoint now) const;
 
  private:
   enum class State { by_prefix, given, negative, too_long };
@@ -71,3 +61,7 @@ inline std::optional<milliseconds> time_left(TimePoint expiry, TimePoint now) no
 }
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI
+
+#if !defined(CASCOR_CACHE_COMPILED)
+#include "cascor/core/ttl.ipp"
+#endif

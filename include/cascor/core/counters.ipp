@@ -4,7 +4,7 @@
 #include <bit>
 #include <cmath>
 
-#include "cascor/core/stats.hpp"
+#include "cascor/core/counters.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI {
 namespace detail {

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "cascor/core/clock.hpp"
+
+namespace cascor::inline CASCOR_CACHE_ABI {
+
+CASCOR_CACHE_DEF const std::shared_ptr<const Clock>& SystemClock::shared() {
+  static const std::shared_ptr<const Clock> clock = std::make_shared<SystemClock>();
+  return clock;
+}
+
+}  // namespace cascor::inline CASCOR_CACHE_ABI
