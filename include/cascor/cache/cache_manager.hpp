@@ -202,12 +202,16 @@ class BasicCacheManager {
  private:
   const KeySpace& keys() const noexcept { return engine_->keys(); }
 
-  // A value as it goes to the engine: decoded where memory is the backend and the codec can tell what would be read
-  // back, else its bytes.
+  // A value as it goes to the engine: its bytes, or, where memory is the backend and the codec can tell what would be
+  // read back, a JSON value decoded.
   template <class T>
-  detail::StoredValue to_store(T value, std::string_view key) const {
-    try {
-      if constexpr (std::is_same_v<T, json> && requires { C::settle(value); }) {
+  detail::StoredValue to_store(const T& value, std::string_view key) const {
+    return encoded(key,
+                   [&value] { return detail::StoredValue{std::make_shared<const std::string>(C::encode(value))}; });
+  }
+  detail::StoredValue to_store(json value, std::string_view key) const {
+    return encoded(key, [this, &value] {
+      if constexpr (requires { C::settle(value); }) {
         if (engine_->keeps_decoded()) {
           C::settle(value);
           return detail::StoredValue{detail::Form::of(std::make_shared<const json>(std::move(value))),
@@ -215,6 +219,12 @@ class BasicCacheManager {
         }
       }
       return detail::StoredValue{std::make_shared<const std::string>(C::encode(value))};
+    });
+  }
+  template <class Encode>
+  detail::StoredValue encoded(std::string_view key, const Encode& encode) const {
+    try {
+      return encode();
     } catch (const CacheError&) {
       throw;
     } catch (const std::bad_alloc&) {

@@ -169,6 +169,12 @@ struct EngineParts {
     found.facts.ttl = time_left(found.held.expires_at(), now());
     return found;
   }
+  // nullopt: Redis came back in between, and took what was here along.
+  std::optional<Found> found_in_fallback(std::string_view key) {
+    Found found = found_in_memory(key);
+    if (!found.held && fallback->live()) return std::nullopt;
+    return found;
+  }
   static Found failed(std::shared_ptr<const CacheError> error) {
     Found found;
     found.facts.status = CacheStatus::error;
@@ -244,7 +250,7 @@ Found TieredEngine<CascorWhenUsed>::read(Prefix prefix, std::string_view key) {
   Found found = !p.is_remote() ? p.found_in_memory(key)
                                : p.template served<Found>(
                                      [&](Deadline by) { return p.found_in_redis(p.remote.store->get(key, by)); },
-                                     [&] { return std::optional{p.found_in_memory(key)}; },
+                                     [&] { return p.found_in_fallback(key); },
                                      [](const CacheError& error) { return Parts::failed(error.share()); });
   p.counters.took_get(prefix, std::chrono::steady_clock::now() - start);
   return found;
@@ -273,7 +279,7 @@ std::vector<Found> TieredEngine<CascorWhenUsed>::read_many(std::span<const std::
         std::vector<Found> all;
         all.reserve(keys.size());
         for (const std::string_view key : keys) all.push_back(p.found_in_memory(key));
-        return std::optional{std::move(all)};
+        return p.fallback->live() ? std::nullopt : std::optional{std::move(all)};
       },
       [&](const CacheError& error) { return std::vector<Found>(keys.size(), Parts::failed(error.share())); });
 }
@@ -292,6 +298,9 @@ void TieredEngine<CascorWhenUsed>::count_read(Prefix prefix, CacheStatus status)
 template <class CascorWhenUsed>
 void TieredEngine<CascorWhenUsed>::remember(std::string_view key, const StoredHandle& held,
                                             StoredValue value) noexcept {
+  // In Redis's place memory keeps bytes only: its entries come and go under the fallback's lock, where no destructor of
+  // an application's type may run.
+  if (parts_.is_remote()) return;
   try {
     (void)parts_.memory.replace(key, held, std::move(value));
   } catch (...) {  // no memory for a second form: the next reader decodes again
@@ -398,7 +407,11 @@ bool TieredEngine<CascorWhenUsed>::contains(std::string_view key) {
   if (!p.config.enabled) return false;
   if (!p.is_remote()) return p.memory.contains(key);
   return p.template served<bool>([&](Deadline by) { return p.remote.store->contains(key, by); },
-                                 [&] { return std::optional{p.memory.contains(key)}; },
+                                 [&]() -> std::optional<bool> {
+                                   const bool there = p.memory.contains(key);
+                                   if (!there && p.fallback->live()) return std::nullopt;
+                                   return there;
+                                 },
                                  [](const CacheError&) { return false; });
 }
 

@@ -15,8 +15,9 @@ CASCOR_CACHE_DEF bool means_away(const CacheError& error) noexcept {
   const std::string_view what = error.what();
   if (what.starts_with("Error connecting to Redis")) return true;  // whatever the reason
   switch (error.code()) {
-    case ErrorCode::connection:
-    case ErrorCode::timeout: return true;
+    case ErrorCode::connection: return true;
+    // This process making too many calls at once says nothing about the server.
+    case ErrorCode::timeout: return !what.starts_with("Redis connection pool exhausted");
     // An account that may not do this one thing is served in all others.
     case ErrorCode::authentication: return !what.starts_with("NOPERM");
     case ErrorCode::response: return redis::says_unavailable(what);
@@ -152,12 +153,19 @@ CASCOR_CACHE_DEF void Fallback::run() {
     try {
       try_return(replayed);
     } catch (const CacheError& failed) {
-      error = failed.share();
+      try {
+        error = failed.share();
+      } catch (...) {  // out of memory: the reason is not kept, the attempts go on
+      }
     } catch (const std::exception&) {  // out of memory
       options_.log.error("the return to Redis failed within this process; it is tried again");
     }
     lock.lock();
     if (error) last_error_ = std::move(error);
+    if (live_.load(std::memory_order_relaxed)) {  // before the lock is let go of: it may be lost again meanwhile
+      bound = first_bound;
+      replayed = {};
+    }
     announce(lock);
     if (last) return;
   }

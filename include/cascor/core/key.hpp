@@ -28,6 +28,7 @@ constexpr std::string_view to_string(Prefix prefix) noexcept {
 /// A full key on the stack: reading a cached value builds no string. Not copyable: it is looked at through view().
 class FullKey {
  public:
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): the array is written before it is read
   FullKey(std::string_view prefix, std::string_view key) {
     size_ = prefix.size() + key.size();
     char* to = inline_.data();
@@ -46,7 +47,7 @@ class FullKey {
 
  private:
   std::size_t size_ = 0;
-  std::array<char, 128> inline_;  // NOLINT(cppcoreguidelines-pro-type-member-init): written before it is read
+  std::array<char, 128> inline_;
   std::string heap_;
 };
 

@@ -72,6 +72,10 @@ std::vector<Reply> RedisBackend<CascorWhenUsed>::run(const Batch& batch, Repeat 
       }
     } catch (const ConnectionError&) {
       error = std::current_exception();
+    } catch (const TimeoutError&) {
+      // Something on the way may have forgotten all connections that were idle: the next call dials.
+      if (failed.idle_connection) pool_.close_idle();
+      throw;
     }
     // Whatever closed one idle connection has likely closed them all.
     if (failed.idle_connection) pool_.close_idle();

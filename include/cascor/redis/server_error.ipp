@@ -66,6 +66,8 @@ CASCOR_CACHE_DEF std::shared_ptr<const CacheError> server_error(std::string_view
     hint = known.hint;
     break;
   }
+  // What an unknown command was given may be a session's id, or a value.
+  words = words.substr(0, words.find(", with args beginning with"));
   const std::string what = std::string{before}.append(readable(words));
   switch (code) {
     case ErrorCode::authentication: return std::make_shared<AuthenticationError>(what, hint);
