@@ -15,9 +15,8 @@ CASCOR_CACHE_DEF bool means_away(const CacheError& error) noexcept {
   const std::string_view what = error.what();
   if (what.starts_with("Error connecting to Redis")) return true;  // whatever the reason
   switch (error.code()) {
-    case ErrorCode::connection: return true;
-    // This process making too many calls at once says nothing about the server.
-    case ErrorCode::timeout: return !what.starts_with("Redis connection pool exhausted");
+    case ErrorCode::connection:
+    case ErrorCode::timeout: return true;
     // An account that may not do this one thing is served in all others.
     case ErrorCode::authentication: return !what.starts_with("NOPERM");
     case ErrorCode::response: return redis::says_unavailable(what);
