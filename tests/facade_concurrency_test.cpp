@@ -31,28 +31,45 @@ bool belongs(const cascor::CacheResult<json>& result, const std::string& key) {
   return !result || result->at("key") == key;
 }
 
-// Calls every public member in some order; counts what no caller may see.
-class Caller {
+// What no caller may see, from all threads.
+class Wrongs {
  public:
-  Caller(CacheManager& cache, unsigned seed) : cache_{cache}, random_{seed} {}
-
-  int calls(int count) {
-    for (int i = 0; i < count; ++i) {
-      try {
-        if (!call()) ++wrong_;
-      } catch (const std::exception&) {
-        ++wrong_;  // nothing throws in this mode
-      }
-    }
-    return wrong_;
+  void add(const std::string& what) {
+    const std::lock_guard lock{mutex_};
+    all_.push_back(what);
+  }
+  std::vector<std::string> all() const {
+    const std::lock_guard lock{mutex_};
+    return all_;
   }
 
  private:
-  bool call() {
+  mutable std::mutex mutex_;
+  std::vector<std::string> all_;
+};
+
+// Calls every public member in some order.
+class Caller {
+ public:
+  Caller(CacheManager& cache, Wrongs& wrongs, unsigned seed) : cache_{cache}, wrongs_{wrongs}, random_{seed} {}
+
+  void calls(int count) {
+    for (int i = 0; i < count; ++i) {
+      const auto kind = random_() % 16;
+      try {
+        if (!call(kind)) wrongs_.add("wrong answer to call " + std::to_string(kind));
+      } catch (const std::exception& error) {  // nothing throws in this mode
+        wrongs_.add("thrown by call " + std::to_string(kind) + ": " + error.what());
+      }
+    }
+  }
+
+ private:
+  bool call(unsigned long kind) {
     const std::string name = std::to_string(random_() % 20);
     const std::string metric = "cascor:metrics:" + name;
     const auto number = static_cast<unsigned>(random_());
-    switch (random_() % 16) {
+    switch (kind) {
       case 0: cache_.cache_metrics(name, value_for(metric, number), 1h); return true;
       case 1: cache_.cache_metrics(value_for("cascor:metrics:latest", number)); return true;
       case 2: cache_.cache_topology(name, std::vector<unsigned>{number}, 1h); return true;
@@ -85,22 +102,18 @@ class Caller {
   }
 
   CacheManager& cache_;
+  Wrongs& wrongs_;
   std::mt19937 random_;
-  int wrong_ = 0;
 };
-
-int call_from_threads(CacheManager& cache, std::size_t threads, int calls) {
-  std::atomic<int> wrong{0};
-  in_threads(threads, [&](std::size_t i) { wrong += Caller{cache, static_cast<unsigned>(i)}.calls(calls); });
-  return wrong;
-}
 
 }  // namespace
 
 TEMPLATE_TEST_CASE("every member may be called from many threads at once", "", OnMemory, OnRedisTcp, OnRedisUnix) {
   TestType backend;
   CacheManager cache{backend.config()};
-  CHECK(call_from_threads(cache, 8, 400) == 0);
+  Wrongs wrongs;
+  in_threads(8, [&](std::size_t i) { Caller{cache, wrongs, static_cast<unsigned>(i)}.calls(400); });
+  CHECK(wrongs.all() == std::vector<std::string>{});
 }
 
 TEST_CASE("every member may be called from many threads at once, on a small memory that evicts") {
@@ -109,12 +122,12 @@ TEST_CASE("every member may be called from many threads at once, on a small memo
   config.max_memory_mb = 1;
   config.eviction = GENERATE(cascor::Eviction::lru, cascor::Eviction::s3fifo);
   CacheManager cache{config};
-  std::atomic<int> wrong{0};
+  Wrongs wrongs;
   in_threads(8, [&](std::size_t i) {
-    wrong += Caller{cache, static_cast<unsigned>(i)}.calls(200);
+    Caller{cache, wrongs, static_cast<unsigned>(i)}.calls(200);
     for (int n = 0; n < 50; ++n) cache.set("large" + std::to_string(n % 30), std::string(60'000, 'x'));
   });
-  CHECK(wrong == 0);
+  CHECK(wrongs.all() == std::vector<std::string>{});
   CHECK(cache.stats().bytes <= 1 << 20);
 }
 
@@ -126,11 +139,11 @@ TEST_CASE("every member may be called while the server is killed, restarted, hel
   config.connection_pool.max_connections = 4;
   std::optional<CacheManager> cache{config};
   std::atomic<bool> done{false};
-  std::atomic<int> wrong{0};
+  Wrongs wrongs;
   std::thread callers{[&] {
     in_threads(8, [&](std::size_t i) {
       for (unsigned round = 0; !done; ++round) {
-        wrong += Caller{*cache, round * 8 + static_cast<unsigned>(i)}.calls(20);
+        Caller{*cache, wrongs, round * 8 + static_cast<unsigned>(i)}.calls(20);
       }
     });
   }};
@@ -146,7 +159,7 @@ TEST_CASE("every member may be called while the server is killed, restarted, hel
   }
   done = true;
   callers.join();
-  CHECK(wrong == 0);
+  CHECK(wrongs.all() == std::vector<std::string>{});
   CHECK(eventually([&] { return cache->health().status == HealthStatus::up; }));
   const auto changes = changes_in(log);
   for (std::size_t i = 0; i < changes.size(); ++i) REQUIRE(changes[i] == (i % 2 == 0 ? "away" : "back"));

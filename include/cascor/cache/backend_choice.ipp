@@ -1,5 +1,7 @@
 #pragma once
 
+#include <utility>
+
 #include "cascor/cache/backend_choice.hpp"
 #include "cascor/config/redis_url.hpp"
 #include "cascor/core/errors.hpp"
@@ -28,8 +30,8 @@ CASCOR_CACHE_DEF RemoteStore make_remote_store(const CacheConfig& config, const 
   options.username = url.username;
   if (config.password_provider) {
     options.password = config.password_provider;
-  } else if (const std::string password = url.password.empty() ? config.password : url.password; !password.empty()) {
-    options.password = [password] { return password; };
+  } else if (std::string password = url.password.empty() ? config.password : url.password; !password.empty()) {
+    options.password = [password = std::move(password)] { return password; };
   }
   options.database = url.database;
   options.max_connections = config.connection_pool.max_connections;

@@ -81,7 +81,7 @@ CASCOR_CACHE_DEF PendingChanges::Changes PendingChanges::take() {
 
 CASCOR_CACHE_DEF void PendingChanges::put_back(Changes changes) {
   const auto gone_since = [this](const std::string& key) {
-    return by_key_.count(key) != 0 || erased_.count(key) != 0 ||
+    return by_key_.contains(key) || erased_.contains(key) ||
            std::any_of(patterns_.begin(), patterns_.end(),
                        [&](const auto& pattern) { return glob_match(pattern, key); });
   };
@@ -93,7 +93,7 @@ CASCOR_CACHE_DEF void PendingChanges::put_back(Changes changes) {
     bytes_ += bytes_of(writes_.front());
   }
   for (const std::string& key : changes.erased) {
-    if (by_key_.count(key) == 0) remove_key(key);
+    if (!by_key_.contains(key)) remove_key(key);
   }
   for (std::string& pattern : changes.patterns) remove_pattern(std::move(pattern));
   keep_within_bounds();
