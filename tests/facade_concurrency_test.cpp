@@ -77,7 +77,7 @@ class Caller {
       case 4: return belongs(cache_.get_cached_metrics(name), metric);
       case 5: return belongs(cache_.get_cached_metrics(), "cascor:metrics:latest");
       case 6: return cache_.get_cached_topology<std::vector<unsigned>>(name).value_or(std::vector{1U}).size() == 1;
-      case 7: return cache_.get_cached_history<unsigned>(name).status() != cascor::CacheStatus::error;
+      case 7: return no_error(cache_.get_cached_history<unsigned>(name));
       case 8: cache_.set(metric, value_for(metric, number)); return true;
       case 9: return belongs(cache_.get(metric), metric);
       case 10: cache_.erase(metric); return true;
@@ -99,6 +99,13 @@ class Caller {
         return cache_.stats().prefixes.size() == 6 && cache_.config().enabled && !health.timestamp.empty();
       }
     }
+  }
+
+  // Away or not, a read has a value or none.
+  template <class T>
+  bool no_error(const cascor::CacheResult<T>& result) {
+    if (result.error() != nullptr) wrongs_.add(result.error()->what());
+    return result.error() == nullptr;
   }
 
   CacheManager& cache_;

@@ -238,6 +238,22 @@ TEST_CASE("a server that is loading, or that refuses the account, is away until 
   REQUIRE(eventually_restored(log));
 }
 
+TEST_CASE("a server that no connection can be made to is away, whatever it says") {
+  RedisServer server;
+  CapturedLog log;
+  auto config = config_for(server, log);
+  SECTION("it does not have the database") { config.redis_url = server.url("", 99); }
+  SECTION("the account may not select it") {
+    server.raw("ACL", "SETUSER", "plain", "on", "nopass", "~*", "+@all", "-select");
+    config.redis_url = server.url("plain", 1);
+  }
+  CacheManager cache{config};
+  for (int i = 0; i < 5; ++i) CHECK(cache.set("k", i).tier() == CacheTier::memory);
+  CHECK(*cache.get("k") == 4);
+  CHECK(log.lines().size() == 1);
+  CHECK(log.count("WARNING: Redis unavailable, using memory cache: Error connecting to Redis on ") == 1);
+}
+
 TEST_CASE("a password that becomes right brings Redis back") {
   RedisServer server;
   server.raw("ACL", "SETUSER", "default", "resetpass", ">right-password");

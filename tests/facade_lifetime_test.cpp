@@ -69,7 +69,7 @@ TEST_CASE("lines and events alternate, however fast the state changes and howeve
   config.random = [] { return std::uint64_t{0}; };
   config.connection_pool.retry_on_timeout = false;
   config.on_event = [&](const cascor::CacheEvent& event) {
-    std::this_thread::yield();
+    for (int i = 0; i < 200 && event.detail.starts_with("FALLBACK"); ++i) std::this_thread::yield();
     events.add(event);
   };
   {
@@ -179,7 +179,7 @@ TEST_CASE("a cache that is destroyed just when its server is back delivers what 
   server.kill();
   CapturedLog log;
   auto config = config_for(server, log);
-  config.random = [] { return std::uint64_t{100}; };  // the longest wait between attempts
+  config.random = [] { return std::uint64_t{2'000}; };  // the longest wait between attempts
   {
     CacheManager cache{config};
     REQUIRE(eventually([&] { return cache.health().details.connection_attempts >= 5; }));

@@ -218,6 +218,39 @@ TEST_CASE("an idle connection that the server closed costs the caller nothing") 
   CHECK_FALSE(backend.get("k", in(10s)).bytes);
 }
 
+TEST_CASE("however many idle connections the server closed, the caller notices nothing") {
+  RedisServer server;
+  RedisBackend backend{options_for(server)};
+  server.raw("SET", "k", "v");
+  server.pause();
+  std::thread callers{[&] { in_threads(8, [&](std::size_t) { (void)backend.get("k", in(30s)); }); }};
+  CHECK(eventually([&] { return backend.pool().in_use == 8; }));
+  server.resume();
+  callers.join();
+  REQUIRE(backend.pool().size == 8);
+  server.raw("CLIENT", "KILL", "TYPE", "normal");
+  CHECK(backend.get("k", in(10s)).bytes == "v");
+}
+
+TEST_CASE("when something on the way has forgotten the idle connections, one call times out and the next dials") {
+  std::atomic<bool> forgotten{false};
+  std::atomic<std::size_t> waiting{0};
+  ScriptedServer server{[&](ScriptedConnection& c, std::size_t number) {
+    while (const auto command = c.command()) {
+      if (forgotten && number < 4) return c.ignore();
+      if (command->front() == "GET" && ++waiting < 4) (void)eventually([&] { return waiting >= 4; });
+      c.send(command->front() == "GET" ? "$1\r\nv\r\n" : "+OK\r\n");
+    }
+  }};
+  RedisBackend backend{options_for(server)};
+  in_threads(4, [&](std::size_t) { (void)backend.get("k", in(30s)); });  // four at once: four connections
+  REQUIRE(backend.pool().size == 4);
+  forgotten = true;
+  CHECK_THROWS_AS(backend.get("k", in(100ms)), cascor::TimeoutError);
+  CHECK(backend.get("k", in(10s)).bytes == "v");
+  CHECK(server.connections() == 5);
+}
+
 TEST_CASE("a server that closes each connection is tried three times, and then told of") {
   ScriptedServer server{ScriptedServer::answering({{"GET", ""}})};
   RedisBackend backend{options_for(server)};
