@@ -52,8 +52,7 @@ class FakeStore final : public cascor::KeyValueStore {
     return longest_deadline_;
   }
 
-  std::vector<std::shared_ptr<const CacheError>> set_many(std::span<const cascor::StoreEntry> entries,
-                                                          Deadline by) override {
+  std::vector<cascor::StoreOutcome> set_many(std::span<const cascor::StoreEntry> entries, Deadline by) override {
     if (entries.empty()) return {};
     note("set " + std::to_string(entries.size()), by);
     const std::lock_guard lock{mutex_};
@@ -63,7 +62,7 @@ class FakeStore final : public cascor::KeyValueStore {
       bytes += entry.bytes.size();
     }
     largest_batch_ = std::max(largest_batch_, bytes);
-    return std::vector<std::shared_ptr<const CacheError>>(entries.size());
+    return std::vector<cascor::StoreOutcome>(entries.size(), {true, nullptr});
   }
   std::size_t erase_many(std::span<const std::string_view> keys, Deadline by) override {
     if (keys.empty()) return 0;
@@ -87,7 +86,17 @@ class FakeStore final : public cascor::KeyValueStore {
   std::vector<cascor::StoreAnswer> get_many(std::span<const std::string_view>, Deadline) override { return {}; }
   bool contains(std::string_view, Deadline) override { return false; }
   cascor::ServerInfo info(Deadline) override { return {}; }
+  std::optional<milliseconds> ttl(std::string_view, Deadline) override { return {}; }
+  bool touch(std::string_view, milliseconds, Deadline) override { return false; }
+  std::int64_t increment(std::string_view, std::int64_t, milliseconds, Deadline) override { return 0; }
+  std::vector<std::string> keys(const std::string&, std::size_t, const std::function<bool(std::string_view)>&,
+                                const std::function<Deadline()>&) override {
+    return {};
+  }
+  cascor::Reply command(std::span<const std::string_view>, Deadline) override { return {}; }
   cascor::PoolState pool() const override { return {}; }
+  cascor::RemoteStats stats() const override { return {}; }
+  void stop() noexcept override {}
 
  private:
   void note(const std::string& call, Deadline by) {

@@ -21,7 +21,7 @@ namespace {
 
 std::shared_ptr<const CacheError> set_error(RedisBackend& backend, const std::string& key, const std::string& value) {
   const std::vector<StoreEntry> entries{{key, value, cascor::no_expiry}};
-  return backend.set_many(entries, in(10s)).at(0);
+  return backend.set_many(entries, in(10s)).at(0).error;
 }
 
 // The connection's error where something else than Redis answers whatever is sent with `answer`, and closes.

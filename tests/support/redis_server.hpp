@@ -25,7 +25,7 @@
 #include <utility>
 #include <vector>
 
-#include "cascor/redis/reply.hpp"
+#include "cascor/core/reply.hpp"
 #include "support/eventually.hpp"
 #include "support/temporary_folder.hpp"
 

@@ -356,9 +356,9 @@ std::vector<StoreResult> EngineParts<CascorWhenUsed>::write_remotely(std::span<W
   }
   std::vector<StoreResult> results;
   results.reserve(writes.size());
-  for (auto& error : remote.store->set_many(entries, by)) {
-    if (error && (config.strict || means_away(*error))) error->raise();
-    results.push_back(error ? StoreResult{std::move(error)} : StoreResult{CacheTier::redis});
+  for (StoreOutcome& outcome : remote.store->set_many(entries, by)) {
+    if (outcome.error && (config.strict || means_away(*outcome.error))) outcome.error->raise();
+    results.push_back(outcome.stored ? StoreResult{CacheTier::redis} : StoreResult{std::move(outcome.error)});
   }
   return results;
 }

@@ -252,16 +252,20 @@ CASCOR_CACHE_DEF void Fallback::replay_some_writes(PendingChanges::Changes& chan
     }
   }
   // Only a large value needs the whole time.
-  const auto errors = store_.set_many(entries, bytes > most_bytes ? round_trip(options_.timeout) : round_trip());
-  for (std::size_t i = 0; i < errors.size(); ++i) {
-    if (!errors[i]) continue;
-    if (means_away(*errors[i])) errors[i]->raise();
+  const auto outcomes = store_.set_many(entries, bytes > most_bytes ? round_trip(options_.timeout) : round_trip());
+  std::uint64_t stored = 0;
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (outcomes[i].stored) {
+      ++stored;
+      continue;
+    }
+    if (means_away(*outcomes[i].error)) outcomes[i].error->raise();
     gone.push_back(entries[i].key);
     ++replayed.refused;
-    replayed.why = errors[i]->what();
+    replayed.why = outcomes[i].error->what();
   }
   unless_refused(replayed, 0, [&] { (void)store_.erase_many(gone, round_trip()); });
-  replayed.writes += static_cast<std::uint64_t>(std::count(errors.begin(), errors.end(), nullptr));
+  replayed.writes += stored;
   changes.writes.erase(changes.writes.begin(), end);
 }
 

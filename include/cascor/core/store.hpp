@@ -13,6 +13,8 @@
 
 #include "cascor/core/clock.hpp"
 #include "cascor/core/errors.hpp"
+#include "cascor/core/only_if.hpp"
+#include "cascor/core/reply.hpp"
 #include "cascor/core/ttl.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI {
@@ -22,6 +24,13 @@ struct StoreEntry {
   std::string_view key;
   std::string_view bytes;
   milliseconds ttl = no_expiry;
+  OnlyIf only_if = OnlyIf::always;
+};
+
+/// What became of one write: held, refused with an error, or neither, as `only_if` did not hold.
+struct StoreOutcome {
+  bool stored = false;
+  std::shared_ptr<const CacheError> error;
 };
 
 /// One entry read: its bytes, or nothing where there is none; `error` where this key's answer was one.
@@ -48,6 +57,15 @@ struct PoolState {
   std::size_t max = 0;
 };
 
+/// What a remote engine has counted since it was made, for stats().
+struct RemoteStats {
+  std::uint64_t commands = 0;      ///< sent, each command of a batch by itself
+  std::uint64_t batches = 0;       ///< writes to a socket that carried them
+  std::uint64_t retries = 0;       ///< batches that were sent again
+  std::uint64_t reconnects = 0;    ///< connections dialled after the first
+  std::string breaker = "closed";  ///< "closed", "open", or "half-open": one call is finding out
+};
+
 /// Key and value. Every call ends by its deadline or throws TimeoutError; a server that is not to be had is a
 /// ConnectionError. An error that concerns one key only stands in that key's answer. Safe from any thread.
 class KeyValueStore {
@@ -60,8 +78,7 @@ class KeyValueStore {
   /// One round trip each, but for batches over the engine's bound. Answers stand in the order asked.
   virtual StoreAnswer get(std::string_view key, Deadline by) = 0;
   virtual std::vector<StoreAnswer> get_many(std::span<const std::string_view> keys, Deadline by) = 0;
-  /// An error for each entry that was refused, null for each that is held.
-  virtual std::vector<std::shared_ptr<const CacheError>> set_many(std::span<const StoreEntry> entries, Deadline by) = 0;
+  virtual std::vector<StoreOutcome> set_many(std::span<const StoreEntry> entries, Deadline by) = 0;
   /// How many of them were there.
   virtual std::size_t erase_many(std::span<const std::string_view> keys, Deadline by) = 0;
   virtual bool contains(std::string_view key, Deadline by) = 0;
@@ -70,10 +87,29 @@ class KeyValueStore {
   virtual std::size_t erase_matching(const std::string& pattern, const std::function<bool(std::string_view)>& may_erase,
                                      const std::function<Deadline()>& next_deadline) = 0;
 
+  /// What is left of a key's life: no_expiry where it does not expire, nullopt where there is no such key.
+  virtual std::optional<milliseconds> ttl(std::string_view key, Deadline by) = 0;
+  /// Gives a key a new TTL (no_expiry: none); was it there?
+  virtual bool touch(std::string_view key, milliseconds ttl, Deadline by) = 0;
+  /// Adds `by_how_much` to the integer under the key, 0 where there is none, gives it the TTL, and returns the sum. In
+  /// one step, and never twice. Throws ResponseError where no integer is, or the sum is none of 64 bits.
+  virtual std::int64_t increment(std::string_view key, std::int64_t by_how_much, milliseconds ttl, Deadline by) = 0;
+  /// Keys that match the pattern and pass `may_list`, each once, `limit` at most. As erase_matching.
+  virtual std::vector<std::string> keys(const std::string& pattern, std::size_t limit,
+                                        const std::function<bool(std::string_view)>& may_list,
+                                        const std::function<Deadline()>& next_deadline) = 0;
+  /// Any one command by its arguments; an error reply is a reply. Throws DataError for a command that would change the
+  /// connection for others (SUBSCRIBE, MULTI, SELECT, …). Sent twice only if it is known to be safe.
+  virtual Reply command(std::span<const std::string_view> arguments, Deadline by) = 0;
+
   /// Is it there and ready to serve? Throws what is wrong otherwise. One round trip.
   virtual void ping(Deadline by) = 0;
   virtual ServerInfo info(Deadline by) = 0;
   virtual PoolState pool() const = 0;
+  virtual RemoteStats stats() const = 0;
+  /// Ends every call under way, and each later one, at once with a ConnectionError. For a manager that is being
+  /// destroyed and will not wait for a server that hangs.
+  virtual void stop() noexcept = 0;
 };
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI

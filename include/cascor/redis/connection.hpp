@@ -17,7 +17,7 @@ namespace cascor::inline CASCOR_CACHE_ABI::redis {
 
 /// The kind of answer that a command has. An error fits everywhere, nil where a string may be.
 struct Answer {
-  enum Kind : unsigned char { any, status, string, integer, array };
+  enum Kind : unsigned char { any, status, status_or_nil, string, integer, array };
   Kind kind = any;
   std::size_t elements = 0;  ///< of an array; 0: however many
 

@@ -20,8 +20,8 @@ CASCOR_CACHE_DEF Connection::Connection(const RedisOptions& options, Deadline by
 CASCOR_CACHE_DEF bool Answer::fits(const Reply& reply) const noexcept {
   switch (reply.kind) {
     case Reply::Kind::error: return true;
-    case Reply::Kind::nil: return kind == any || kind == string;
-    case Reply::Kind::status: return kind == any || kind == status;
+    case Reply::Kind::nil: return kind == any || kind == string || kind == status_or_nil;
+    case Reply::Kind::status: return kind == any || kind == status || kind == status_or_nil;
     case Reply::Kind::string: return kind == any || kind == string;
     case Reply::Kind::integer: return kind == any || kind == integer;
     case Reply::Kind::array:

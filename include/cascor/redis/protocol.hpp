@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "cascor/redis/reply.hpp"
+#include "cascor/core/reply.hpp"
 
 struct redisReader;
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,15 +25,25 @@ class RedisBackend final : public KeyValueStore {
 
   StoreAnswer get(std::string_view key, Deadline by) override;
   std::vector<StoreAnswer> get_many(std::span<const std::string_view> keys, Deadline by) override;
-  std::vector<std::shared_ptr<const CacheError>> set_many(std::span<const StoreEntry> entries, Deadline by) override;
+  std::vector<StoreOutcome> set_many(std::span<const StoreEntry> entries, Deadline by) override;
   std::size_t erase_many(std::span<const std::string_view> keys, Deadline by) override;
   bool contains(std::string_view key, Deadline by) override;
   std::size_t erase_matching(const std::string& pattern, const std::function<bool(std::string_view)>& may_erase,
                              const std::function<Deadline()>& next_deadline) override;
 
+  std::optional<milliseconds> ttl(std::string_view key, Deadline by) override;
+  bool touch(std::string_view key, milliseconds ttl, Deadline by) override;
+  std::int64_t increment(std::string_view key, std::int64_t by_how_much, milliseconds ttl, Deadline by) override;
+  std::vector<std::string> keys(const std::string& pattern, std::size_t limit,
+                                const std::function<bool(std::string_view)>& may_list,
+                                const std::function<Deadline()>& next_deadline) override;
+  Reply command(std::span<const std::string_view> arguments, Deadline by) override;
+
   void ping(Deadline by) override;
   ServerInfo info(Deadline by) override;
   PoolState pool() const override { return pool_.state(); }
+  RemoteStats stats() const override { return {}; }
+  void stop() noexcept override {}
 
  private:
   /// Sends the batch and returns its replies, trying again as RetryPolicy says.

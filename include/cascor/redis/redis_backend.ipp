@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -20,6 +21,7 @@ inline constexpr std::size_t bytes_a_batch = std::size_t{1} << 20;
 inline constexpr std::string_view keys_a_scan = "1000";
 
 inline constexpr Answer ok{Answer::status};
+inline constexpr Answer status_or_nil{Answer::status_or_nil};
 
 // UNLINK and EXISTS answer how many of the keys asked were there.
 CASCOR_CACHE_FN std::size_t count_in(const Reply& reply, std::size_t at_most) {
@@ -128,25 +130,91 @@ std::vector<StoreAnswer> RedisBackend<CascorWhenUsed>::get_many(std::span<const 
 }
 
 template <class CascorWhenUsed>
-std::vector<std::shared_ptr<const CacheError>> RedisBackend<CascorWhenUsed>::set_many(
-    std::span<const StoreEntry> entries, Deadline by) {
-  std::vector<std::shared_ptr<const CacheError>> errors;
-  errors.reserve(entries.size());
-  while (errors.size() < entries.size()) {
+std::vector<StoreOutcome> RedisBackend<CascorWhenUsed>::set_many(std::span<const StoreEntry> entries, Deadline by) {
+  std::vector<StoreOutcome> outcomes;
+  outcomes.reserve(entries.size());
+  while (outcomes.size() < entries.size()) {
     Batch batch;
-    for (const StoreEntry& entry : entries.subspan(errors.size())) {
+    auto repeat = Repeat::safe;
+    for (const StoreEntry& entry : entries.subspan(outcomes.size())) {
       if (batch.commands() == detail::keys_a_batch || batch.bytes().size() > detail::bytes_a_batch) break;
-      if (entry.ttl == no_expiry) {
-        batch.add(detail::ok, "SET", entry.key, entry.bytes);
-      } else {
-        batch.add(detail::ok, "SET", entry.key, entry.bytes, "PX", std::to_string(entry.ttl.count()));
-      }
+      std::vector<std::string_view> words{"SET", entry.key, entry.bytes};
+      const std::string ttl = std::to_string(entry.ttl.count());
+      if (entry.ttl != no_expiry) words.insert(words.end(), {"PX", ttl});
+      if (entry.only_if != OnlyIf::always) words.push_back(entry.only_if == OnlyIf::absent ? "NX" : "XX");
+      // Sent twice, the second NX would find what the first one wrote.
+      if (entry.only_if == OnlyIf::absent) repeat = Repeat::unsafe;
+      batch.add_words(detail::status_or_nil, words);
     }
-    for (const Reply& reply : run(batch, Repeat::safe, by)) {
-      errors.push_back(reply.is_error() ? server_error(reply.text) : nullptr);
+    for (const Reply& reply : run(batch, repeat, by)) {
+      outcomes.push_back({reply.kind == Reply::Kind::status, reply.is_error() ? server_error(reply.text) : nullptr});
     }
   }
-  return errors;
+  return outcomes;
+}
+
+template <class CascorWhenUsed>
+std::optional<milliseconds> RedisBackend<CascorWhenUsed>::ttl(std::string_view key, Deadline by) {
+  const Reply reply = run_one(Batch{}.add({Answer::integer}, "PTTL", key), Repeat::safe, by);
+  if (reply.integer == -2) return std::nullopt;
+  // A key that is in its last millisecond has 0 left, which is not "no expiry".
+  return reply.integer < 0 ? no_expiry : milliseconds{std::max<std::int64_t>(reply.integer, 1)};
+}
+
+template <class CascorWhenUsed>
+bool RedisBackend<CascorWhenUsed>::touch(std::string_view key, milliseconds ttl, Deadline by) {
+  if (ttl != no_expiry) {
+    return run_one(Batch{}.add({Answer::integer}, "PEXPIRE", key, std::to_string(ttl.count())), Repeat::safe, by)
+               .integer == 1;
+  }
+  // PERSIST answers 0 for a key without expiry too: EXISTS in the same transaction tells.
+  Batch batch;
+  batch.add(detail::ok, "MULTI").add(detail::ok, "PERSIST", key).add(detail::ok, "EXISTS", key);
+  batch.add({Answer::array, 2}, "EXEC");
+  const std::vector<Reply> replies = run(batch, Repeat::safe, by);
+  for (const Reply& reply : replies) {
+    if (reply.is_error()) server_error(reply.text)->raise();
+  }
+  const Reply& exists = replies.back().elements.at(1);
+  if (exists.is_error()) server_error(exists.text)->raise();
+  return exists.integer == 1;
+}
+
+template <class CascorWhenUsed>
+std::int64_t RedisBackend<CascorWhenUsed>::increment(std::string_view key, std::int64_t by_how_much, milliseconds ttl,
+                                                     Deadline by) {
+  constexpr std::string_view script =
+      "local sum = redis.call('INCRBY', KEYS[1], ARGV[1]) "
+      "if ARGV[2] == '0' then redis.call('PERSIST', KEYS[1]) else redis.call('PEXPIRE', KEYS[1], ARGV[2]) end "
+      "return redis.call('GET', KEYS[1])";  // as text: a Lua number has 53 bits
+  const Reply reply = run_one(
+      Batch{}.add({Answer::string}, "EVAL", script, "1", key, std::to_string(by_how_much), std::to_string(ttl.count())),
+      Repeat::unsafe, by);
+  return detail::to_integer(reply.text);
+}
+
+template <class CascorWhenUsed>
+std::vector<std::string> RedisBackend<CascorWhenUsed>::keys(const std::string& pattern, std::size_t limit,
+                                                            const std::function<bool(std::string_view)>& may_list,
+                                                            const std::function<Deadline()>& next_deadline) {
+  std::set<std::string> found;  // SCAN may name a key twice
+  std::string cursor = "0";
+  do {
+    if (found.size() >= limit) break;
+    Batch batch;
+    batch.add({Answer::array, 2}, "SCAN", cursor, "MATCH", pattern, "COUNT", detail::keys_a_scan);
+    Reply page = run_one(batch, Repeat::safe, next_deadline());
+    cursor = page.elements[0].text;
+    for (Reply& key : page.elements[1].elements) {
+      if (found.size() < limit && may_list(key.text)) found.insert(std::move(key.text));
+    }
+  } while (cursor != "0");
+  return {found.begin(), found.end()};
+}
+
+template <class CascorWhenUsed>
+Reply RedisBackend<CascorWhenUsed>::command(std::span<const std::string_view> arguments, Deadline by) {
+  return std::move(run(Batch{}.add_words({Answer::any}, arguments), Repeat::unsafe, by).front());
 }
 
 template <class CascorWhenUsed>
