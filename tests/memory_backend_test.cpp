@@ -23,13 +23,13 @@ using namespace std::chrono_literals;
 namespace {
 
 struct Tier {
-  explicit Tier(std::size_t max_bytes = 1 << 20) : backend{options(max_bytes), MemoryObserver{counts}} {}
+  explicit Tier(std::size_t max_bytes = 1 << 20) : backend{options(max_bytes), MemoryObserver<>{counts}} {}
 
   std::shared_ptr<ManualClock> clock = std::make_shared<ManualClock>();
   std::shared_ptr<const KeySpace> keys = std::make_shared<const KeySpace>(
       "c:", std::array<std::string, 5>{"c:metrics:", "c:topology:", "c:session:", "c:history:", "c:control:"});
-  std::shared_ptr<MemoryCounts> counts = std::make_shared<MemoryCounts>(keys);
-  MemoryBackend backend;
+  std::shared_ptr<MemoryCounts<>> counts = std::make_shared<MemoryCounts<>>(keys);
+  MemoryBackend<> backend;
 
   Stats stats() const {
     Stats stats;

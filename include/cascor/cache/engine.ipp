@@ -54,11 +54,11 @@ struct EngineParts {
   std::shared_ptr<const KeySpace> keys;
   std::array<milliseconds, prefix_count> ttls;
   Counters counters;
-  std::shared_ptr<MemoryCounts> memory_counts;
-  MemoryBackend memory;                // the backend itself, or what serves in Redis's place
-  RemoteStore remote;                  // with `type: redis`
-  std::atomic<bool> told_away{false};  // without a fallback: was the last line that Redis is away?
-  std::optional<Fallback> fallback;    // with `type: redis`; last, as its thread uses the rest
+  std::shared_ptr<MemoryCounts<CascorWhenUsed>> memory_counts;
+  MemoryBackend<CascorWhenUsed> memory;  // the backend itself, or what serves in Redis's place
+  RemoteStore remote;                    // with `type: redis`
+  std::atomic<bool> told_away{false};    // without a fallback: was the last line that Redis is away?
+  std::optional<Fallback> fallback;      // with `type: redis`; last, as its thread uses the rest
 
   explicit EngineParts(const CacheConfig& wanted)
       : config{wanted.checked()},
@@ -67,8 +67,8 @@ struct EngineParts {
         keys{key_space(config)},
         ttls{config.prefix_ttl.metrics, config.prefix_ttl.topology, config.prefix_ttl.session,
              config.prefix_ttl.history, config.prefix_ttl.control,  config.ttl},
-        memory_counts{std::make_shared<MemoryCounts>(keys)},
-        memory{memory_options(config, clock), MemoryObserver{memory_counts}} {
+        memory_counts{std::make_shared<MemoryCounts<CascorWhenUsed>>(keys)},
+        memory{memory_options(config, clock), MemoryObserver<CascorWhenUsed>{memory_counts}} {
     start();
   }
 

@@ -31,18 +31,20 @@ struct PolicyNode {
   Removal removal = Removal::none;
 };
 
-/// One block: header, value, and behind it the key's bytes. Key, value and times never change once it is shared; the
-/// policy's part is guarded by the shard's lock; the last reference deletes it.
+/// One block: header, value, and behind it the key's bytes. Key and value never change once it is shared; the policy's
+/// part is guarded by the shard's lock; the last reference deletes it.
 template <class Value>
 struct Entry : PolicyNode {
   static constexpr std::size_t max_key_size = std::numeric_limits<std::uint32_t>::max();
 
   TimePoint stored;
-  TimePoint expires;
+  std::atomic<TimePoint::rep> expiry;  // written under the shard's lock
   std::atomic<std::uint32_t> references{1};
   std::uint32_t key_size;
   Value value;
 
+  TimePoint expires() const noexcept { return TimePoint{TimePoint::duration{expiry.load(std::memory_order_relaxed)}}; }
+  void expire_at(TimePoint at) noexcept { expiry.store(at.time_since_epoch().count(), std::memory_order_relaxed); }
   std::string_view key() const noexcept { return {reinterpret_cast<const char*>(this + 1), key_size}; }
 
   /// The key has at most max_key_size bytes. Throws what allocation or Value's move throws; nothing is left behind
@@ -68,7 +70,10 @@ struct Entry : PolicyNode {
  private:
   // Round brackets: in braces a json or a vector of any would become a list that holds the value.
   Entry(std::string_view key, Value&& v, TimePoint s, TimePoint e)
-      : stored{s}, expires{e}, key_size{static_cast<std::uint32_t>(key.size())}, value(std::move(v)) {}
+      : stored{s},
+        expiry{e.time_since_epoch().count()},
+        key_size{static_cast<std::uint32_t>(key.size())},
+        value(std::move(v)) {}
 
   static void* allocate(std::size_t size) {
     if constexpr (alignof(Entry) > __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
@@ -115,7 +120,7 @@ class [[nodiscard]] CacheHandle {
 
   /// When it was stored and when it expires (TimePoint::max(): never), on the cache's clock. Undefined on an empty one.
   TimePoint stored_at() const noexcept { return entry_->stored; }
-  TimePoint expires_at() const noexcept { return entry_->expires; }
+  TimePoint expires_at() const noexcept { return entry_->expires(); }
 
   friend bool operator==(const CacheHandle& a, const CacheHandle& b) noexcept { return a.entry_ == b.entry_; }
 

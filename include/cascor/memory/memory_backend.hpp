@@ -18,6 +18,7 @@
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
 /// Entries, bytes, evictions and expirations by prefix. Safe from any thread.
+template <class CascorWhenUsed = void>
 class MemoryCounts {
  public:
   explicit MemoryCounts(std::shared_ptr<const KeySpace> keys) : keys_{std::move(keys)} {}
@@ -65,8 +66,9 @@ class MemoryCounts {
 };
 
 /// A MemoryCache observer that reports to MemoryCounts.
+template <class CascorWhenUsed = void>
 struct MemoryObserver {
-  std::shared_ptr<MemoryCounts> counts;
+  std::shared_ptr<MemoryCounts<CascorWhenUsed>> counts;
   void inserted(std::string_view key, std::size_t charge) const noexcept { counts->inserted(key, charge); }
   void removed(std::string_view key, std::size_t charge, Removal why) const noexcept {
     counts->removed(key, charge, why);
@@ -74,7 +76,8 @@ struct MemoryObserver {
 };
 
 /// The memory tier's store.
-using MemoryBackend = MemoryCache<StoredValue, MemoryObserver>;
-using StoredHandle = MemoryBackend::Handle;
+template <class CascorWhenUsed = void>
+using MemoryBackend = MemoryCache<StoredValue, MemoryObserver<CascorWhenUsed>>;
+using StoredHandle = CacheHandle<StoredValue>;
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -16,12 +18,14 @@
 #include "cascor/core/clock.hpp"
 #include "cascor/core/eviction.hpp"
 #include "cascor/core/glob.hpp"
+#include "cascor/core/only_if.hpp"
 #include "cascor/core/ttl.hpp"
 #include "cascor/core/weight.hpp"
 #include "cascor/memory/budget.hpp"
 #include "cascor/memory/entry.hpp"
 #include "cascor/memory/free_pages.hpp"
 #include "cascor/memory/key_hash.hpp"
+#include "cascor/memory/load.hpp"
 #include "cascor/memory/shard.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI {
@@ -44,6 +48,13 @@ struct MemoryCacheStats {
   std::uint64_t refusals = 0;     ///< values larger than the whole cache
 };
 
+/// What became of a conditional write.
+enum class SetOutcome : unsigned char {
+  stored,
+  too_large,        ///< larger than the whole cache: refused; with OnlyIf::always nothing is under the key now
+  condition_failed  ///< nothing changed
+};
+
 /// What MemoryCache tells an observer that is not there.
 struct NoObserver {
   static void inserted(std::string_view /*key*/, std::size_t /*charge*/) noexcept {}
@@ -59,6 +70,10 @@ struct NoObserver {
 /// Of an entry that one thread stores and another removes at once it may hear in either order.
 template <class Value, class Observer = NoObserver>
 class MemoryCache {
+  using Node = detail::Entry<Value>;
+  using Shard = detail::Shard<Value>;
+  using Condition = typename Shard::Condition;
+
  public:
   using Handle = CacheHandle<Value>;
 
@@ -83,9 +98,11 @@ class MemoryCache {
   /// moving or weighing the value throws, or std::bad_alloc; the cache is then as it was. O(1) plus the entries that
   /// make room; one allocation.
   bool set(std::string_view key, Value value, Ttl ttl = {}) {
-    const TimePoint now = options_.clock->now();
-    const milliseconds lives = ttl.resolve(options_.default_ttl, now);
-    return put(key, std::move(value), now, expiry_after(now, lives), nullptr) == Stored::yes;
+    return set_if(key, std::move(value), ttl, OnlyIf::always) == SetOutcome::stored;
+  }
+  /// The same where `only_if` holds, decided in the same step.
+  SetOutcome set_if(std::string_view key, Value value, Ttl ttl, OnlyIf only_if) {
+    return put_now(key, std::move(value), ttl, {.only_if = only_if});
   }
 
   /// The value under `key`; an empty handle where there is none, or it has expired: exact to the clock. O(1), no
@@ -107,6 +124,26 @@ class MemoryCache {
     const std::uint64_t hash = hash_(key);
     Leaving leaving{*this};
     return shard(hash).contains(hash, key, now, leaving);
+  }
+
+  /// What is left of the entry's life: no_expiry where it does not expire, nullopt where there is none. Not a use.
+  /// O(1).
+  std::optional<milliseconds> ttl(std::string_view key) {
+    Now now{*options_.clock};
+    const std::uint64_t hash = hash_(key);
+    Leaving leaving{*this};
+    const Handle handle = Handle::adopt(shard(hash).peek(hash, key, now, leaving));
+    if (!handle) return std::nullopt;
+    if (handle.expires_at() == TimePoint::max()) return no_expiry;
+    return time_left(handle.expires_at(), now());
+  }
+  /// Gives the entry a new TTL from now on (no_expiry: none); is there one? Not a use. Throws DataError as set(). O(1).
+  bool touch(std::string_view key, Ttl ttl) {
+    Now now{*options_.clock};
+    const TimePoint expires = expiry_after(now(), ttl.resolve(options_.default_ttl, now()));
+    const std::uint64_t hash = hash_(key);
+    Leaving leaving{*this};
+    return shard(hash).touch(hash, key, expires, now, leaving);
   }
 
   /// Removes the entry; was there a live one? O(1).
@@ -135,6 +172,22 @@ class MemoryCache {
     return alive;
   }
 
+  /// Keys of live entries for which `matches` is true (called under a lock, as in erase_if), `limit` at most, in no
+  /// order. Not a use. O(entries).
+  template <class Matches>
+  std::vector<std::string> keys_matching(Matches&& matches, std::size_t limit) {
+    std::vector<std::string> keys;
+    Now now{*options_.clock};
+    const auto take = [&](const Node& entry) {
+      if (keys.size() < limit && matches(entry.key())) keys.emplace_back(entry.key());
+      return keys.size() < limit;
+    };
+    for (const auto& one : shards_) {
+      if (!one->each_live(now, take)) break;
+    }
+    return keys;
+  }
+
   /// Removes everything. Handles keep their values. O(entries), no allocation.
   void clear() noexcept {
     for (const auto& one : shards_) {
@@ -148,7 +201,35 @@ class MemoryCache {
   /// that one is there no more, has expired, or the value is larger than the whole cache. Throws as set() does.
   bool replace(std::string_view key, const Handle& expected, Value value) {
     if (!expected) return false;
-    return put(key, std::move(value), expected.stored_at(), expected.expires_at(), expected.node()) == Stored::yes;
+    return put(key, std::move(value), expected.stored_at(), expected.expires_at(),
+               {.expected = expected.node(), .same_value = true}) == SetOutcome::stored;
+  }
+  /// The same for a value that is newer than what `expected` holds: it is stored now, and has a TTL of its own.
+  bool replace(std::string_view key, const Handle& expected, Value value, Ttl ttl) {
+    return expected && put_now(key, std::move(value), ttl, {.expected = expected.node()}) == SetOutcome::stored;
+  }
+
+  /// A load under way: what publish() stores the loaded value with. For one thread; the cache must outlive it.
+  class Load : public detail::Load {
+   public:
+    Load(MemoryCache& cache, std::string_view key) : detail::Load{std::string{key}}, cache_{cache} {
+      shard().begin(*this);
+    }
+    Load(const Load&) = delete;
+    Load& operator=(const Load&) = delete;
+    ~Load() { shard().end(*this); }
+
+   private:
+    Shard& shard() noexcept { return cache_.shard(cache_.hash_(this->key())); }
+    MemoryCache& cache_;
+  };
+  /// Before a value is loaded from elsewhere. From now on, until the load's end, a set(), erase(), clear() or matching
+  /// invalidation of its key overtakes it: the value that it finds may be older than that. O(1).
+  Load begin_load(std::string_view key) { return Load{*this, key}; }
+  /// Stores what was loaded, unless something has overtaken the load, decided in the same step; was it stored? Throws
+  /// as set() does.
+  bool publish(const Load& load, Value value, Ttl ttl = {}) {
+    return put_now(load.key(), std::move(value), ttl, {.load = &load}) == SetOutcome::stored;
   }
 
   /// Entries held, those included that have expired and were not looked at since.
@@ -167,10 +248,6 @@ class MemoryCache {
   }
 
  private:
-  using Node = detail::Entry<Value>;
-  using Shard = detail::Shard<Value>;
-  enum class Stored : unsigned char { yes, too_large, not_expected };
-
   // What leaves in one operation. On every way out of it, and outside locks: first its bytes go back, then the observer
   // hears of it, at last the values are let go of. Either of these two may use the cache.
   class Leaving : public detail::Removed<Value> {
@@ -206,12 +283,18 @@ class MemoryCache {
     return key.size() > Node::max_key_size || heap > most - own ? most : own + heap;
   }
 
-  Stored put(std::string_view key, Value&& value, TimePoint now, TimePoint expires, const Node* expected) {
+  SetOutcome put_now(std::string_view key, Value&& value, Ttl ttl, const Condition& condition) {
+    const TimePoint now = options_.clock->now();
+    const milliseconds lives = ttl.resolve(options_.default_ttl, now);
+    return put(key, std::move(value), now, expiry_after(now, lives), condition);
+  }
+  SetOutcome put(std::string_view key, Value&& value, TimePoint now, TimePoint expires, const Condition& condition) {
     const std::size_t charge = charge_of(key, value);
     if (charge > max_bytes() || charge == std::numeric_limits<std::size_t>::max()) {
       refusals_.fetch_add(1, std::memory_order_relaxed);
-      if (expected == nullptr) erase(key);  // the value there is no longer the newest: better none than an old one
-      return Stored::too_large;
+      // The value there is no longer the newest: better none than an old one. Under a condition it stays.
+      if (condition.only_if == OnlyIf::always && condition.expected == nullptr && condition.load == nullptr) erase(key);
+      return SetOutcome::too_large;
     }
     const Handle mine = Handle::adopt(Node::make(key, std::move(value), now, expires));
     Node& entry = *mine.node();
@@ -219,16 +302,16 @@ class MemoryCache {
     entry.charge = charge;
     detail::Allowance room{budget_};
     for (std::size_t turn = 0;; ++turn) {
-      const auto done = put_once(entry, expected, room, turn);
-      if (done == Shard::Put::not_expected) return Stored::not_expected;
+      const auto done = put_once(entry, condition, room, turn);
+      if (done == Shard::Put::not_expected) return SetOutcome::condition_failed;
       if (done == Shard::Put::done) break;
       evict_elsewhere(room);
     }
     observer_.inserted(key, charge);
     free_pages_.give_back();
-    return Stored::yes;
+    return SetOutcome::stored;
   }
-  typename Shard::Put put_once(Node& entry, const Node* expected, detail::Allowance& room, std::size_t turn) {
+  typename Shard::Put put_once(Node& entry, const Condition& condition, detail::Allowance& room, std::size_t turn) {
     // A shard makes its own room unless another one, by turns, has clearly more entries: keys spread evenly, so that
     // one has the older ones. Without this a shard that holds a large value would have no room left for any other.
     const std::size_t home = shard_of(entry.hash);
@@ -236,7 +319,7 @@ class MemoryCache {
     const std::size_t keep = shards_.size() == 1 ? 0 : shards_[other]->size() * 3 / 4;
     Now now{*options_.clock};
     Leaving leaving{*this};
-    return shards_[home]->put(entry, expected, now, leaving, room, keep);
+    return shards_[home]->put(entry, condition, now, leaving, room, keep);
   }
   void evict_elsewhere(detail::Allowance& room) {
     const auto fullest = std::max_element(shards_.begin(), shards_.end(),

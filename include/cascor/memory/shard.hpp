@@ -11,9 +11,11 @@
 #include <variant>
 
 #include "cascor/core/eviction.hpp"
+#include "cascor/core/only_if.hpp"
 #include "cascor/core/ttl.hpp"
 #include "cascor/memory/budget.hpp"
 #include "cascor/memory/hash_table.hpp"
+#include "cascor/memory/load.hpp"
 #include "cascor/memory/lru_policy.hpp"
 #include "cascor/memory/s3fifo_policy.hpp"
 
@@ -76,19 +78,33 @@ class alignas(64) Shard {
     entry->retain();
     return entry;
   }
+  /// The same, without counting as a use.
+  Node* peek(std::uint64_t hash, std::string_view key, Now& now, Out& out) {
+    const std::lock_guard lock{mutex_};
+    Node* const entry = live(hash, key, now, out);
+    if (entry != nullptr) entry->retain();
+    return entry;
+  }
   bool contains(std::uint64_t hash, std::string_view key, Now& now, Out& out) {
     const std::lock_guard lock{mutex_};
     return live(hash, key, now, out) != nullptr;
   }
 
   enum class Put : unsigned char { done, no_room, not_expected };
-  /// Puts `entry` in, retained for the table, in place of any other of its key; with `expected` set, only in place of
-  /// that very entry, alive. Its bytes come from `room`, from the one it replaces and from those evicted for it, as
-  /// long as more than `keep` entries are here. May throw std::bad_alloc, changing nothing.
-  Put put(Node& entry, const Node* expected, Now& now, Out& out, Allowance& room, std::size_t keep) {
+  /// When a put is carried out; a condition that is left as it is holds always.
+  struct Condition {
+    OnlyIf only_if = OnlyIf::always;
+    const Node* expected = nullptr;  ///< only in place of this very entry, alive
+    const Load* load = nullptr;      ///< only where nothing has overtaken it
+    bool same_value = false;         ///< the entry's value is what was there, in another form: it overtakes no load
+  };
+  /// Puts `entry` in, retained for the table, in place of any other of its key, if the condition holds. Its bytes come
+  /// from `room`, from the one it replaces and from those evicted for it, as long as more than `keep` entries are here.
+  /// May throw std::bad_alloc, changing nothing.
+  Put put(Node& entry, const Condition& condition, Now& now, Out& out, Allowance& room, std::size_t keep) {
     const std::lock_guard lock{mutex_};
     Node* old = table_.find(entry.hash, entry.key());
-    if (expected != nullptr && (old != expected || has_expired(*old, now))) return Put::not_expected;
+    if (!holds(condition, old, now)) return Put::not_expected;
     if (old == nullptr) {
       table_.reserve_one();
     } else {
@@ -99,6 +115,7 @@ class alignas(64) Shard {
       if (victim == nullptr) return Put::no_room;
       if (victim == old) old = nullptr;
     }
+    if (!condition.same_value) loads_.overtake(entry.key());
     entry.retain();
     if (old == nullptr) {
       table_.insert(entry);
@@ -117,9 +134,34 @@ class alignas(64) Shard {
     return evict(now, out, room) != nullptr;
   }
 
+  /// Gives the live entry of the key another end; is there one?
+  bool touch(std::uint64_t hash, std::string_view key, TimePoint expires, Now& now, Out& out) {
+    const std::lock_guard lock{mutex_};
+    Node* const entry = live(hash, key, now, out);
+    if (entry != nullptr) entry->expire_at(expires);
+    return entry != nullptr;
+  }
+  /// Calls `visit` with each live entry until it says false; did it never? It must not use the shard.
+  template <class Visit>
+  bool each_live(Now& now, Visit&& visit) {
+    const std::lock_guard lock{mutex_};
+    bool more = true;
+    table_.each([&](const Node& entry) { more = more && (has_expired(entry, now) || visit(entry)); });
+    return more;
+  }
+  void begin(Load& load) noexcept {
+    const std::lock_guard lock{mutex_};
+    loads_.add(load);
+  }
+  void end(Load& load) noexcept {
+    const std::lock_guard lock{mutex_};
+    loads_.remove(load);
+  }
+
   /// Was a live entry of the key removed? One that has expired leaves too, and does not count.
   bool erase(std::uint64_t hash, std::string_view key, Now& now, Out& out) {
     const std::lock_guard lock{mutex_};
+    loads_.overtake(key);
     Node* const entry = live(hash, key, now, out);
     if (entry == nullptr) return false;
     table_.erase(*entry);
@@ -131,6 +173,7 @@ class alignas(64) Shard {
   std::size_t erase_if(Now& now, Out& out, Matches&& matches) {
     const std::lock_guard lock{mutex_};
     std::size_t alive = 0;
+    loads_.overtake_if(matches);
     table_.erase_if([&](Node& entry) {
       if (!matches(entry.key())) return false;
       const bool expired = has_expired(entry, now);
@@ -142,6 +185,7 @@ class alignas(64) Shard {
   }
   void clear(Out& out) noexcept {
     const std::lock_guard lock{mutex_};
+    loads_.overtake_if([](std::string_view /*key*/) noexcept { return true; });
     table_.each([&out](Node& entry) { out.add(entry, Removal::erased, entry.charge); });
     table_.clear();
     std::visit([](auto& policy) { policy.clear(); }, policy_);
@@ -152,6 +196,13 @@ class alignas(64) Shard {
   std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
 
  private:
+  static bool holds(const Condition& condition, const Node* old, Now& now) noexcept {
+    if (condition.load != nullptr && condition.load->overtaken()) return false;
+    if (condition.expected == nullptr && condition.only_if == OnlyIf::always) return true;
+    const bool alive = old != nullptr && !has_expired(*old, now);
+    if (condition.expected != nullptr) return alive && old == condition.expected;
+    return alive == (condition.only_if == OnlyIf::present);
+  }
   Node* live(std::uint64_t hash, std::string_view key, Now& now, Out& out) {
     Node* const entry = table_.find(hash, key);
     if (entry == nullptr) return nullptr;
@@ -161,7 +212,8 @@ class alignas(64) Shard {
     return nullptr;
   }
   static bool has_expired(const Node& entry, Now& now) noexcept {
-    return entry.expires != TimePoint::max() && entry.expires <= now();
+    const TimePoint expires = entry.expires();
+    return expires != TimePoint::max() && expires <= now();
   }
   const Node* evict(Now& now, Out& out, Allowance& room) noexcept {
     PolicyNode* const victim = std::visit([](auto& policy) { return policy.victim(); }, policy_);
@@ -182,6 +234,7 @@ class alignas(64) Shard {
 
   std::mutex mutex_;
   HashTable<Value> table_;
+  Loads loads_;
   std::variant<LruPolicy, S3FifoPolicy> policy_;
   std::atomic<std::size_t> size_{0};  // written under the lock, read without it too
 };
