@@ -101,11 +101,13 @@ class Caller {
     }
   }
 
-  // Away or not, a read has a value or none.
+  // Away or not, a read has a value or none; unless its own time was up before that could be known.
   template <class T>
   bool no_error(const cascor::CacheResult<T>& result) {
-    if (result.error() != nullptr) wrongs_.add(result.error()->what());
-    return result.error() == nullptr;
+    const auto* const error = result.error();
+    if (error == nullptr || error->code() == cascor::ErrorCode::timeout) return true;
+    wrongs_.add(error->what());
+    return false;
   }
 
   CacheManager& cache_;
@@ -188,7 +190,7 @@ TEST_CASE("whatever becomes of the connections, Redis ends with what each writer
       std::mt19937 random{static_cast<unsigned>(thread)};
       std::map<std::string, std::string> last;
       const std::string mine = std::to_string(thread) + ':';
-      for (unsigned i = 0; !done; ++i) {
+      for (unsigned i = 0; !done || i < 300; ++i) {
         const std::string key = mine + std::to_string(random() % 10);
         switch (random() % 8) {
           case 0:

@@ -44,6 +44,14 @@ const std::vector<Operation> operations{
     {"erase", [](CacheManager& cache) { cache.erase("k"); }},
     {"invalidate_cache", [](CacheManager& cache) { cache.invalidate_cache("k*"); }},
     {"clear_all_cache", [](CacheManager& cache) { cache.clear_all_cache(); }},
+    {"increment", [](CacheManager& cache) { cache.increment("n"); }},
+    {"ttl", [](CacheManager& cache) { (void)cache.ttl("k"); }},
+    {"touch", [](CacheManager& cache) { cache.touch("k"); }},
+    {"keys", [](CacheManager& cache) { (void)cache.keys(); }},
+    {"command",
+     [](CacheManager& cache) {
+       (void)cache.command({"GET", "cascor:k"});
+     }},
 };
 
 template <class Error>
@@ -72,7 +80,12 @@ TEST_CASE("strict: a server that is not there is thrown by every call, from cons
   server.start();
   for (const Operation& operation : operations) CHECK_NOTHROW(operation.run(cache));
   CHECK(cache.health().status == HealthStatus::up);
-  CHECK(log.lines().size() == logged);
+  // However many calls it was away for: one line that it is, one that it is back.
+  const auto lines = log.lines();
+  REQUIRE(lines.size() == logged + 2);
+  CHECK(lines[logged] == "WARNING: Redis unavailable: " + refused);
+  CHECK(lines[logged + 1] == "INFO: Redis connection restored: " + server.address());
+  CHECK(cache.stats().errors >= 9);  // what was thrown by the reads and writes among them
 }
 
 TEST_CASE("strict: a server that stands still is a TimeoutError by every call's time limit") {

@@ -5,26 +5,38 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "cascor/cache/pending_changes.hpp"
 #include "cascor/core/glob.hpp"
 
+using cascor::OnlyIf;
 using cascor::TimePoint;
-using cascor::detail::PendingChanges;
-using cascor::detail::PendingWrite;
+using PendingChanges = cascor::detail::PendingChanges<>;
 
 namespace {
 
 constexpr std::size_t plenty = 1'000'000;
 
-PendingChanges changes_of(std::size_t max_bytes = plenty) { return PendingChanges{max_bytes, "cascor:*"}; }
-
-void write(PendingChanges& pending, const std::string& key, const std::string& value) {
-  pending.write(key, std::make_shared<const std::string>(value), TimePoint::max());
+// Keys under "cascor:x" have a prefix of their own.
+std::string wider(const void* /*context*/, std::string_view key) {
+  return key.starts_with("cascor:x") ? "cascor:x*" : "cascor:*";
+}
+PendingChanges changes_of(std::size_t max_bytes = plenty) {
+  return PendingChanges{max_bytes, "cascor:*", &wider, nullptr};
 }
 
-// What a server would hold after the replay: removals first, then writes.
+void write(PendingChanges& pending, const std::string& key, const std::string& value) {
+  pending.write(key, std::make_shared<const std::string>(value), TimePoint::max(), OnlyIf::always);
+}
+
+std::string sum(const std::string& number, std::int64_t by) {
+  return std::to_string((number.empty() ? 0 : std::stoll(number)) + by);
+}
+
+// What a server would hold after the replay: removals first, then writes, then increments.
 std::map<std::string, std::string> replayed(PendingChanges::Changes changes,
                                             std::map<std::string, std::string> server) {
   std::erase_if(server, [&](const auto& entry) {
@@ -32,7 +44,8 @@ std::map<std::string, std::string> replayed(PendingChanges::Changes changes,
            std::any_of(changes.patterns.begin(), changes.patterns.end(),
                        [&](const auto& pattern) { return cascor::glob_match(pattern, entry.first); });
   });
-  for (const PendingWrite& one : changes.writes) server[one.key] = *one.bytes;
+  for (const auto& one : changes.writes) server[one.key] = *one.bytes;
+  for (const auto& [key, one] : changes.increments) server[key] = sum(server[key], one.by);
   return server;
 }
 
@@ -116,24 +129,80 @@ TEST_CASE("a value larger than the bound goes alone") {
   CHECK(server == std::map<std::string, std::string>{{"cascor:small", "value"}});
 }
 
-TEST_CASE("too many removals become one of everything, and writes after them survive") {
+TEST_CASE("too many patterns become one of everything, and writes after them survive") {
   auto pending = changes_of();
-  const bool patterns = GENERATE(true, false);
   write(pending, "cascor:before", "1");
-  for (std::size_t i = 0; i <= std::max(PendingChanges::max_patterns, PendingChanges::max_erased); ++i) {
-    if (patterns) {
-      pending.invalidate("cascor:x" + std::to_string(i) + '*');
-    } else {
-      pending.erase("cascor:x" + std::to_string(i));
-    }
+  for (std::size_t i = 0; i <= PendingChanges::max_patterns; ++i) {
+    pending.invalidate("cascor:x" + std::to_string(i) + '*');
   }
   write(pending, "cascor:after", "2");
   pending.erase("cascor:after all");
+  CHECK(pending.take_widened() == PendingChanges::max_patterns + 1);
   auto changes = pending.take();
   CHECK(changes.patterns == std::vector<std::string>{"cascor:*"});
   CHECK(changes.erased.empty());
   CHECK(replayed(std::move(changes), {{"cascor:x7", "x"}, {"cascor:y", "x"}}) ==
         std::map<std::string, std::string>{{"cascor:after", "2"}, {"cascor:before", "1"}});
+}
+
+TEST_CASE("too many erasures become the removal of their prefix, counted, and others stay as they are") {
+  auto pending = changes_of(100'000);
+  pending.erase("cascor:y");
+  write(pending, "cascor:x before", "1");
+  int erased = 0;
+  while (pending.take_widened() == 0) pending.erase("cascor:x" + std::to_string(erased++));
+  CHECK(erased > 100);
+  CHECK(erased < 2'000);
+  write(pending, "cascor:x after", "2");
+  auto changes = pending.take();
+  CHECK(changes.patterns == std::vector<std::string>{"cascor:x*"});
+  CHECK(changes.erased == std::unordered_set<std::string>{"cascor:y"});
+  CHECK(replayed(std::move(changes), {{"cascor:x7", "x"}, {"cascor:y", "x"}, {"cascor:z", "x"}}).count("cascor:z") ==
+        1);
+}
+
+TEST_CASE("erasures beyond counting leave room for writes") {
+  auto pending = changes_of(100'000);
+  for (int i = 0; i < 10'000; ++i) {
+    pending.erase("cascor:x" + std::to_string(i));
+    write(pending, "cascor:" + std::to_string(i % 10), "value");
+  }
+  CHECK(pending.writes() == 10);
+  CHECK(pending.take_dropped() == 0);
+}
+
+TEST_CASE("the first condition of a key that waits is the one that Redis is asked") {
+  auto pending = changes_of();
+  const auto value = std::make_shared<const std::string>("1");
+  pending.write("cascor:a", value, TimePoint::max(), OnlyIf::absent);
+  pending.write("cascor:a", value, TimePoint::max(), OnlyIf::present);  // met by the write before it
+  pending.write("cascor:b", value, TimePoint::max(), OnlyIf::always);
+  pending.write("cascor:b", value, TimePoint::max(), OnlyIf::present);
+  pending.erase("cascor:c");
+  pending.write("cascor:c", value, TimePoint::max(), OnlyIf::absent);  // met by the removal before it
+  const auto changes = pending.take();
+  std::map<std::string, OnlyIf> conditions;
+  for (const auto& one : changes.writes) conditions[one.key] = one.only_if;
+  CHECK(conditions == std::map<std::string, OnlyIf>{
+                          {"cascor:a", OnlyIf::absent}, {"cascor:b", OnlyIf::always}, {"cascor:c", OnlyIf::always}});
+}
+
+TEST_CASE("increments add up, survive a replay that fails, and go with what is removed or written") {
+  auto pending = changes_of();
+  for (const auto* key : {"cascor:a", "cascor:b", "cascor:c", "cascor:d"}) {
+    pending.increment(key, 2, TimePoint::max());
+    pending.increment(key, 3, TimePoint::max());
+  }
+  CHECK(pending.writes() == 4);
+  auto failed = pending.take();
+  CHECK(pending.empty());
+  pending.increment("cascor:a", 10, TimePoint::max());
+  pending.erase("cascor:b");
+  pending.invalidate("cascor:c");
+  write(pending, "cascor:d", "100");
+  pending.put_back(std::move(failed));
+  CHECK(replayed(pending.take(), {{"cascor:a", "1000"}, {"cascor:b", "1000"}, {"cascor:c", "1000"}}) ==
+        std::map<std::string, std::string>{{"cascor:a", "1015"}, {"cascor:d", "100"}});
 }
 
 TEST_CASE("the same removal again is one removal") {
@@ -156,19 +225,28 @@ TEST_CASE("whatever is changed and however often a replay fails, the server ends
   for (int round = 0; round < 300; ++round) {
     auto pending = changes_of();
     std::map<std::string, std::string> server;
-    for (const auto& key : keys) server[key] = "before";
+    for (const auto& key : keys) server[key] = "1000";
     auto truth = server;
     PendingChanges::Changes failed;
     bool under_way = false;
     for (int i = 0; i < 30; ++i) {
       const auto& key = keys[random() % keys.size()];
       const auto& pattern = patterns[random() % patterns.size()];
-      switch (random() % 6) {
+      switch (random() % 7) {
         case 0:
-        case 1:
           write(pending, key, std::to_string(i));
           truth[key] = std::to_string(i);
           break;
+        case 1: {
+          const std::string value = sum(truth[key], i);
+          if (pending.has_write(key)) {
+            write(pending, key, value);
+          } else {
+            pending.increment(key, i, TimePoint::max());
+          }
+          truth[key] = value;
+          break;
+        }
         case 2:
           pending.erase(key);
           truth.erase(key);

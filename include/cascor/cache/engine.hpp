@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +15,8 @@
 #include "cascor/config/cache_config.hpp"
 #include "cascor/core/key.hpp"
 #include "cascor/core/log.hpp"
+#include "cascor/core/only_if.hpp"
+#include "cascor/core/reply.hpp"
 #include "cascor/core/result.hpp"
 #include "cascor/core/ttl.hpp"
 #include "cascor/memory/entry.hpp"
@@ -34,7 +38,11 @@ struct Write {
   Prefix prefix = Prefix::other;
   StoredValue value;
   Ttl ttl;
+  OnlyIf only_if = OnlyIf::always;
 };
+
+/// By when a call has to end at the latest, whatever the configuration grants it: what with_deadline() asks for.
+inline constexpr TimePoint whenever = TimePoint::max();
 
 /// One cache. Every member may be called from any thread at once. Keys and patterns are full ones, checked by the
 /// caller. With `strict` a server that is away, or that refuses, is thrown as its error; otherwise it is in the result.
@@ -45,27 +53,35 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
   virtual ~Engine() = default;
 
-  virtual const KeySpace& keys() const noexcept = 0;
+  virtual const KeySpace& key_space() const noexcept = 0;
   virtual const CacheConfig& config() const noexcept = 0;
   virtual const Log& log() const noexcept = 0;
+  virtual const Clock& clock() const noexcept = 0;
   /// Is memory the configured backend, so that a write may hand over a decoded value instead of bytes?
   virtual bool keeps_decoded() const noexcept = 0;
 
   /// At most one round trip.
-  virtual Found read(Prefix prefix, std::string_view key) = 0;
+  virtual Found read(Prefix prefix, std::string_view key, TimePoint until) = 0;
   /// One round trip for all; answers in the order asked.
-  virtual std::vector<Found> read_many(std::span<const std::string_view> keys) = 0;
+  virtual std::vector<Found> read_many(std::span<const std::string_view> keys, TimePoint until) = 0;
   /// Counts a read once its value is decoded, or did not decode.
   virtual void count_read(Prefix prefix, CacheStatus status) noexcept = 0;
   /// Puts `value`, which has one more decoded form, in the place of what `held` holds, if that is still there.
   virtual void remember(std::string_view key, const CacheHandle<StoredValue>& held, StoredValue value) noexcept = 0;
 
   /// Throws DataError for a TTL that cannot be; nothing is written then. At most one round trip for all.
-  virtual std::vector<StoreResult> write(std::span<Write> writes) = 0;
-  virtual bool erase(std::string_view key) = 0;
-  virtual bool contains(std::string_view key) = 0;
+  virtual std::vector<StoreResult> write(std::span<Write> writes, TimePoint until) = 0;
+  virtual bool erase(std::string_view key, TimePoint until) = 0;
+  virtual bool contains(std::string_view key, TimePoint until) = 0;
+  virtual std::optional<milliseconds> ttl(std::string_view key, TimePoint until) = 0;
+  virtual bool touch(Prefix prefix, std::string_view key, Ttl ttl, TimePoint until) = 0;
+  virtual CacheResult<std::int64_t> increment(Prefix prefix, std::string_view key, std::int64_t by, Ttl ttl,
+                                              TimePoint until) = 0;
   /// Removes what matches and is no key of the library's own; how many went.
-  virtual std::size_t erase_matching(const std::string& pattern) = 0;
+  virtual std::size_t erase_matching(const std::string& pattern, TimePoint until) = 0;
+  /// Keys that match and are none of the library's own.
+  virtual std::vector<std::string> keys_matching(const std::string& pattern, std::size_t limit, TimePoint until) = 0;
+  virtual Reply command(std::span<const std::string_view> arguments, TimePoint until) = 0;
 
   virtual Health health() = 0;
   virtual Stats stats() const = 0;

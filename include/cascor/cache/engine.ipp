@@ -1,211 +1,15 @@
 #pragma once
 
-#include <algorithm>
-#include <array>
-#include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <utility>
 
-#include "cascor/cache/backend_choice.hpp"
 #include "cascor/cache/engine.hpp"
-#include "cascor/cache/fallback.hpp"
-#include "cascor/core/counters.hpp"
-#include "cascor/core/glob.hpp"
-#include "cascor/memory/memory_backend.hpp"
+#include "cascor/cache/engine_parts.hpp"
+#include "cascor/redis/server_error.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
-
-CASCOR_CACHE_FN std::string ttl_text(milliseconds ttl) {
-  if (ttl == no_expiry) return "none";
-  std::string seconds = std::to_string(ttl.count() / 1000);
-  if (const auto rest = ttl.count() % 1000; rest != 0) {
-    std::string fraction = std::to_string(1000 + rest).substr(1);
-    fraction.erase(fraction.find_last_not_of('0') + 1);
-    seconds += '.' + fraction;
-  }
-  return seconds + 's';
-}
-
-CASCOR_CACHE_FN std::shared_ptr<const KeySpace> key_space(const CacheConfig& config) {
-  const auto& prefixes = config.key_prefixes;
-  return std::make_shared<const KeySpace>(
-      config.key_namespace,
-      std::array{prefixes.metrics, prefixes.topology, prefixes.session, prefixes.history, prefixes.control});
-}
-
-CASCOR_CACHE_FN MemoryCacheOptions memory_options(const CacheConfig& config, std::shared_ptr<const Clock> clock) {
-  MemoryCacheOptions options;
-  options.max_bytes = config.max_memory_mb << 20U;
-  options.eviction = config.eviction;
-  options.clock = std::move(clock);
-  options.give_back_pages = true;  // the limit is one on resident memory
-  return options;
-}
-
-// What an engine is made of. Nothing here is guarded: each part is safe by itself, the rest never changes.
-template <class CascorWhenUsed>
-struct EngineParts {
-  CacheConfig config;
-  Log log;
-  std::shared_ptr<const Clock> clock;
-  std::shared_ptr<const KeySpace> keys;
-  std::array<milliseconds, prefix_count> ttls;
-  Counters counters;
-  std::shared_ptr<MemoryCounts<CascorWhenUsed>> memory_counts;
-  MemoryBackend<CascorWhenUsed> memory;  // the backend itself, or what serves in Redis's place
-  RemoteStore remote;                    // with `type: redis`
-  std::atomic<bool> told_away{false};    // without a fallback: was the last line that Redis is away?
-  std::optional<Fallback> fallback;      // with `type: redis`; last, as its thread uses the rest
-
-  explicit EngineParts(const CacheConfig& wanted)
-      : config{wanted.checked()},
-        log{config.log_sink ? Log{config.log_sink} : Log{}},
-        clock{config.clock ? config.clock : SystemClock::shared()},
-        keys{key_space(config)},
-        ttls{config.prefix_ttl.metrics, config.prefix_ttl.topology, config.prefix_ttl.session,
-             config.prefix_ttl.history, config.prefix_ttl.control,  config.ttl},
-        memory_counts{std::make_shared<MemoryCounts<CascorWhenUsed>>(keys)},
-        memory{memory_options(config, clock), MemoryObserver<CascorWhenUsed>{memory_counts}} {
-    start();
-  }
-
-  void start() {
-    if (!config.enabled) return log.info("Cache disabled (backend.cache.enabled: false)");
-    if (config.type == CacheType::memory) return log.info("Memory cache enabled (TTL: " + ttl_text(config.ttl) + ")");
-    remote = make_remote_store(config, clock);
-    fallback.emplace(*remote.store, fallback_options());
-    greet();
-  }
-
-  FallbackOptions fallback_options() {
-    FallbackOptions options;
-    options.server = remote.server;
-    options.everything = glob_escape(keys->key_namespace()) + '*';
-    options.max_pending_bytes = memory.max_bytes() / 2;
-    options.timeout = config.connection_pool.timeout;
-    options.shutdown_timeout = config.shutdown_timeout;
-    options.clock = clock;
-    options.log = log;
-    options.on_event = config.on_event;
-    options.random = config.random;
-    options.may_erase = [keys = keys](std::string_view key) { return keys->is_cached(key); };
-    options.forget_memory = [this] { memory.clear(); };
-    return options;
-  }
-
-  Deadline deadline() const { return Deadline{*clock, config.connection_pool.timeout}; }
-  bool is_remote() const noexcept { return config.enabled && config.type == CacheType::redis; }
-  bool may_fall_back() const noexcept { return config.fallback.enabled && !config.strict; }
-  milliseconds ttl_of(Prefix prefix) const noexcept { return ttls[static_cast<std::size_t>(prefix)]; }
-
-  // The first words with the server.
-  void greet() {
-    try {
-      remote.store->ping(deadline());
-    } catch (const CacheError& error) {
-      if (config.strict || error.code() == ErrorCode::config) throw;
-      if (!means_away(error)) log.warning(std::string{"Redis unavailable: "} + error.what());
-      (void)note(error);
-      return;
-    }
-    fallback->reached();
-    const std::string ttl = " (TTL: " + ttl_text(config.ttl) + ")";
-    log.info("Redis connection established: " + remote.server);
-    log.info("Redis cache enabled" + ttl);
-    log.info("Redis cache initialized" + ttl);
-  }
-
-  // A failed call's error: does memory serve from now on? With `strict`, or without a fallback, never.
-  bool note(const CacheError& error) {
-    if (!means_away(error)) return false;
-    if (may_fall_back()) return fallback->lost(error);
-    if (!config.strict && !told_away.exchange(true)) log.warning(std::string{"Redis unavailable: "} + error.what());
-    return false;
-  }
-  void answered() {
-    fallback->reached();
-    if (told_away.load(std::memory_order_relaxed) && told_away.exchange(false)) {
-      log.info("Redis connection restored: " + remote.server);
-    }
-  }
-
-  // Runs `remotely` while Redis serves, else `locally`; `locally` returns nullopt when Redis has come back meanwhile.
-  // Then there is one more call, by the same deadline, and no third. An error that memory cannot stand in for is
-  // `refused`, or thrown with `strict`.
-  template <class Result>
-  Result served(const std::function<Result(Deadline)>& remotely, const std::function<std::optional<Result>()>& locally,
-                const std::function<Result(const CacheError&)>& refused) {
-    const Deadline by = deadline();
-    std::shared_ptr<const CacheError> failed;
-    for (int failures = 0; failures < 2;) {
-      if (fallback->live()) {
-        try {
-          Result result = remotely(by);
-          answered();
-          return result;
-        } catch (const CacheError& error) {
-          if (config.strict) throw;
-          if (!note(error) && fallback->live()) return refused(error);
-          failed = error.share();
-          ++failures;
-        }
-      }
-      if (auto result = locally()) return std::move(*result);
-    }
-    return refused(*failed);
-  }
-
-  Found found_in_memory(std::string_view key) {
-    Found found;
-    Now now{*clock};
-    found.held = memory.get(key, now);
-    if (!found.held) return found;
-    found.facts.status = CacheStatus::hit;
-    found.facts.tier = CacheTier::memory;
-    found.facts.age = std::chrono::floor<milliseconds>(now() - found.held.stored_at());
-    found.facts.ttl = time_left(found.held.expires_at(), now());
-    return found;
-  }
-  // nullopt: Redis came back in between, and took what was here along.
-  std::optional<Found> found_in_fallback(std::string_view key) {
-    Found found = found_in_memory(key);
-    if (!found.held && fallback->live()) return std::nullopt;
-    return found;
-  }
-  static Found failed(std::shared_ptr<const CacheError> error) {
-    Found found;
-    found.facts.status = CacheStatus::error;
-    found.error = std::move(error);
-    return found;
-  }
-  // An answer for one key. Errors that mean "away" are thrown, so that they take the same way as a lost connection.
-  Found found_in_redis(StoreAnswer answer) {
-    if (answer.error) {
-      if (config.strict || means_away(*answer.error)) answer.error->raise();
-      return failed(std::move(answer.error));
-    }
-    Found found;
-    if (!answer.bytes) return found;
-    found.bytes = std::make_shared<const std::string>(std::move(*answer.bytes));
-    found.facts.status = CacheStatus::hit;
-    found.facts.tier = CacheTier::redis;
-    return found;
-  }
-
-  StoreResult store_in_memory(const Write& write, milliseconds ttl) {
-    if (memory.set(write.key, write.value, ttl)) return StoreResult{CacheTier::memory};
-    return StoreResult{std::make_shared<const DataError>(
-        "a value of " + std::to_string(write.value.weight()) + " bytes in memory, more than the whole cache takes",
-        "Raise max_memory_mb, or store it in parts.")};
-  }
-  std::vector<StoreResult> write_remotely(std::span<Write> writes, std::span<const milliseconds> ttls_of_writes,
-                                          Deadline by);
-  std::optional<std::vector<StoreResult>> write_in_fallback(std::span<Write> writes,
-                                                            std::span<const milliseconds> ttls_of_writes);
-};
 
 // The engine: each member is defined below.
 template <class CascorWhenUsed>
@@ -213,28 +17,49 @@ class TieredEngine final : public Engine {
  public:
   explicit TieredEngine(const CacheConfig& config) : parts_{config} {}
 
-  const KeySpace& keys() const noexcept override { return *parts_.keys; }
+  const KeySpace& key_space() const noexcept override { return *parts_.keys; }
   const CacheConfig& config() const noexcept override { return parts_.config; }
   const Log& log() const noexcept override { return parts_.log; }
+  const Clock& clock() const noexcept override { return *parts_.clock; }
   bool keeps_decoded() const noexcept override { return !parts_.is_remote(); }
-  Found read(Prefix prefix, std::string_view key) override;
-  std::vector<Found> read_many(std::span<const std::string_view> keys) override;
+  Found read(Prefix prefix, std::string_view key, TimePoint until) override;
+  std::vector<Found> read_many(std::span<const std::string_view> keys, TimePoint until) override;
   void count_read(Prefix prefix, CacheStatus status) noexcept override;
   void remember(std::string_view key, const CacheHandle<StoredValue>& held, StoredValue value) noexcept override;
-  std::vector<StoreResult> write(std::span<Write> writes) override;
-  bool erase(std::string_view key) override;
-  bool contains(std::string_view key) override;
-  std::size_t erase_matching(const std::string& pattern) override;
+  std::vector<StoreResult> write(std::span<Write> writes, TimePoint until) override;
+  bool erase(std::string_view key, TimePoint until) override;
+  bool contains(std::string_view key, TimePoint until) override;
+  std::optional<milliseconds> ttl(std::string_view key, TimePoint until) override;
+  bool touch(Prefix prefix, std::string_view key, Ttl ttl, TimePoint until) override;
+  CacheResult<std::int64_t> increment(Prefix prefix, std::string_view key, std::int64_t by, Ttl ttl,
+                                      TimePoint until) override;
+  std::size_t erase_matching(const std::string& pattern, TimePoint until) override;
+  std::vector<std::string> keys_matching(const std::string& pattern, std::size_t limit, TimePoint until) override;
+  Reply command(std::span<const std::string_view> arguments, TimePoint until) override;
   Health health() override;
   Stats stats() const override;
 
  private:
   using Parts = EngineParts<CascorWhenUsed>;
+  using Pending = typename Parts::Pending;
+  using Why = const CacheError*;
+
+  // Runs a call; what it throws is counted as an error of the prefix before it goes on to the caller.
+  template <class Call>
+  auto counting(Prefix prefix, Count what, const Call& call) {
+    try {
+      return call();
+    } catch (const CacheError& error) {
+      if (error.code() != ErrorCode::data) parts_.counters.add(prefix, what);
+      throw;
+    }
+  }
+
   Parts parts_;
 };
 
 template <class CascorWhenUsed>
-Found TieredEngine<CascorWhenUsed>::read(Prefix prefix, std::string_view key) {
+Found TieredEngine<CascorWhenUsed>::read(Prefix prefix, std::string_view key, TimePoint until) {
   Parts& p = parts_;
   if (!p.config.enabled) {
     Found none;
@@ -247,41 +72,50 @@ Found TieredEngine<CascorWhenUsed>::read(Prefix prefix, std::string_view key) {
     if (++turn % 64 != 0) return p.found_in_memory(key);
   }
   const auto start = std::chrono::steady_clock::now();
-  Found found = !p.is_remote() ? p.found_in_memory(key)
-                               : p.template served<Found>(
-                                     [&](Deadline by) { return p.found_in_redis(p.remote.store->get(key, by)); },
-                                     [&] { return p.found_in_fallback(key); },
-                                     [](const CacheError& error) { return Parts::failed(error.share()); });
+  Found found = !p.is_remote() ? p.found_in_memory(key) : counting(prefix, Count::read_error, [&] {
+    return p.template served<Found>(
+        until, [&](Deadline by) { return p.found_in_redis(p.remote.store->get(key, by)); },
+        [&](Why why) { return p.found_in_fallback(key, why); },
+        [](const CacheError& error) { return Parts::failed(error.share()); });
+  });
   p.counters.took_get(prefix, std::chrono::steady_clock::now() - start);
   return found;
 }
 
 template <class CascorWhenUsed>
-std::vector<Found> TieredEngine<CascorWhenUsed>::read_many(std::span<const std::string_view> keys) {
+std::vector<Found> TieredEngine<CascorWhenUsed>::read_many(std::span<const std::string_view> keys, TimePoint until) {
   Parts& p = parts_;
   std::vector<Found> found;
   if (keys.empty()) return found;
-  found.reserve(keys.size());
   if (!p.is_remote()) {
-    for (const std::string_view key : keys) found.push_back(read(p.keys->prefix_of(key), key));
+    found.reserve(keys.size());
+    for (const std::string_view key : keys) found.push_back(read(p.keys->prefix_of(key), key, until));
     return found;
   }
-  return p.template served<std::vector<Found>>(
-      [&](Deadline by) {
-        std::vector<Found> all;
-        all.reserve(keys.size());
-        for (StoreAnswer& answer : p.remote.store->get_many(keys, by)) {
-          all.push_back(p.found_in_redis(std::move(answer)));
-        }
-        return all;
-      },
-      [&] {
-        std::vector<Found> all;
-        all.reserve(keys.size());
-        for (const std::string_view key : keys) all.push_back(p.found_in_memory(key));
-        return p.fallback->live() ? std::nullopt : std::optional{std::move(all)};
-      },
-      [&](const CacheError& error) { return std::vector<Found>(keys.size(), Parts::failed(error.share())); });
+  const Prefix prefix = p.keys->prefix_of(keys.front());
+  return counting(prefix, Count::read_error, [&] {
+    return p.template served<std::vector<Found>>(
+        until,
+        [&](Deadline by) {
+          std::vector<Found> all;
+          all.reserve(keys.size());
+          for (StoreAnswer& answer : p.remote.store->get_many(keys, by)) {
+            all.push_back(p.found_in_redis(std::move(answer)));
+          }
+          return all;
+        },
+        [&](Why why) -> std::optional<std::vector<Found>> {
+          std::vector<Found> all;
+          all.reserve(keys.size());
+          for (const std::string_view key : keys) {
+            auto one = p.found_in_fallback(key, why);
+            if (!one) return std::nullopt;
+            all.push_back(std::move(*one));
+          }
+          return all;
+        },
+        [&](const CacheError& error) { return std::vector<Found>(keys.size(), Parts::failed(error.share())); });
+  });
 }
 
 template <class CascorWhenUsed>
@@ -308,7 +142,7 @@ void TieredEngine<CascorWhenUsed>::remember(std::string_view key, const StoredHa
 }
 
 template <class CascorWhenUsed>
-std::vector<StoreResult> TieredEngine<CascorWhenUsed>::write(std::span<Write> writes) {
+std::vector<StoreResult> TieredEngine<CascorWhenUsed>::write(std::span<Write> writes, TimePoint until) {
   Parts& p = parts_;
   std::vector<StoreResult> results;
   if (writes.empty()) return results;
@@ -328,95 +162,147 @@ std::vector<StoreResult> TieredEngine<CascorWhenUsed>::write(std::span<Write> wr
     results.reserve(writes.size());
     for (std::size_t i = 0; i < writes.size(); ++i) results.push_back(p.store_in_memory(writes[i], ttls[i]));
   } else {
-    results = p.template served<std::vector<StoreResult>>(
-        [&](Deadline by) { return p.write_remotely(writes, ttls, by); },
-        [&] { return p.write_in_fallback(writes, ttls); },
-        [&](const CacheError& error) { return std::vector<StoreResult>(writes.size(), StoreResult{error.share()}); });
+    results = counting(writes.front().prefix, Count::write_error, [&] {
+      return p.template served<std::vector<StoreResult>>(
+          until, [&](Deadline by) { return p.write_remotely(writes, ttls, by); },
+          [&](Why) { return p.write_in_fallback(writes, ttls); },
+          [&](const CacheError& error) { return std::vector<StoreResult>(writes.size(), StoreResult{error.share()}); });
+    });
   }
   const auto took = (std::chrono::steady_clock::now() - start) / static_cast<std::int64_t>(writes.size());
   for (std::size_t i = 0; i < writes.size(); ++i) {
+    p.counters.took_set(writes[i].prefix, took);
+    if (results[i].error() == Parts::unmet_condition().get()) continue;
     p.counters.add(writes[i].prefix,
                    results[i] || results[i].tier() != CacheTier::none ? Count::set : Count::write_error);
-    p.counters.took_set(writes[i].prefix, took);
   }
   return results;
 }
 
 template <class CascorWhenUsed>
-std::vector<StoreResult> EngineParts<CascorWhenUsed>::write_remotely(std::span<Write> writes,
-                                                                     std::span<const milliseconds> ttls_of_writes,
-                                                                     Deadline by) {
-  std::vector<std::shared_ptr<const std::string>> bytes;
-  std::vector<StoreEntry> entries;
-  bytes.reserve(writes.size());
-  entries.reserve(writes.size());
-  for (std::size_t i = 0; i < writes.size(); ++i) {
-    bytes.push_back(writes[i].value.bytes());
-    entries.push_back({writes[i].key, *bytes.back(), ttls_of_writes[i]});
-  }
-  std::vector<StoreResult> results;
-  results.reserve(writes.size());
-  for (StoreOutcome& outcome : remote.store->set_many(entries, by)) {
-    if (outcome.error && (config.strict || means_away(*outcome.error))) outcome.error->raise();
-    results.push_back(outcome.stored ? StoreResult{CacheTier::redis} : StoreResult{std::move(outcome.error)});
-  }
-  return results;
-}
-
-// nullopt: Redis came back in between.
-template <class CascorWhenUsed>
-std::optional<std::vector<StoreResult>> EngineParts<CascorWhenUsed>::write_in_fallback(
-    std::span<Write> writes, std::span<const milliseconds> ttls_of_writes) {
-  auto why = fallback->state().last_error;
-  if (!why) why = std::make_shared<const ConnectionError>("Redis is away", "The value is kept in memory meanwhile.");
-  std::vector<StoreResult> results;
-  for (std::size_t i = 0; i < writes.size(); ++i) {
-    StoreResult stored{why, CacheTier::memory};
-    const bool kept = fallback->keep_write(writes[i].key, writes[i].value.bytes(),
-                                           expiry_after(clock->now(), ttls_of_writes[i]), [&] {
-                                             if (auto result = store_in_memory(writes[i], ttls_of_writes[i]); !result)
-                                               stored = std::move(result);
-                                           });
-    if (!kept) return std::nullopt;  // what this call kept has just been replayed; writing it again does no harm
-    results.push_back(std::move(stored));
-  }
-  return results;
-}
-
-template <class CascorWhenUsed>
-bool TieredEngine<CascorWhenUsed>::erase(std::string_view key) {
+bool TieredEngine<CascorWhenUsed>::erase(std::string_view key, TimePoint until) {
   Parts& p = parts_;
   if (!p.config.enabled) return false;
   if (!p.is_remote()) return p.memory.erase(key);
+  const Prefix prefix = p.keys->prefix_of(key);
+  return counting(prefix, Count::write_error, [&] {
+    return p.template served<bool>(
+        until,
+        [&](Deadline by) {
+          return p.remote.store->erase_many({&key, 1}, by) == 1;
+        },
+        [&](Why) -> std::optional<bool> {
+          bool erased = false;
+          const bool kept = p.fallback->keep([&](Pending& pending) {
+            erased = p.memory.erase(key);
+            pending.erase(key);
+          });
+          return kept ? std::optional{erased} : std::nullopt;
+        },
+        [&](const CacheError&) {
+          p.counters.add(prefix, Count::write_error);
+          return false;
+        });
+  });
+}
+
+template <class CascorWhenUsed>
+bool TieredEngine<CascorWhenUsed>::contains(std::string_view key, TimePoint until) {
+  Parts& p = parts_;
+  if (!p.config.enabled) return false;
+  if (!p.is_remote()) return p.memory.contains(key);
   return p.template served<bool>(
-      [&](Deadline by) {
-        return p.remote.store->erase_many({&key, 1}, by) == 1;
-      },
-      [&]() -> std::optional<bool> {
-        bool erased = false;
-        const auto erase_here = [&] { erased = p.memory.erase(key); };
-        if (!p.fallback->keep_erasure(key, erase_here)) return std::nullopt;
-        return erased;
+      until, [&](Deadline by) { return p.remote.store->contains(key, by); },
+      [&](Why) -> std::optional<bool> {
+        const bool there = p.memory.contains(key);
+        if (!there && p.fallback->live()) return std::nullopt;
+        return there;
       },
       [](const CacheError&) { return false; });
 }
 
 template <class CascorWhenUsed>
-bool TieredEngine<CascorWhenUsed>::contains(std::string_view key) {
+std::optional<milliseconds> TieredEngine<CascorWhenUsed>::ttl(std::string_view key, TimePoint until) {
   Parts& p = parts_;
-  if (!p.config.enabled) return false;
-  if (!p.is_remote()) return p.memory.contains(key);
-  return p.template served<bool>([&](Deadline by) { return p.remote.store->contains(key, by); },
-                                 [&]() -> std::optional<bool> {
-                                   const bool there = p.memory.contains(key);
-                                   if (!there && p.fallback->live()) return std::nullopt;
-                                   return there;
-                                 },
-                                 [](const CacheError&) { return false; });
+  using Left = std::optional<milliseconds>;
+  if (!p.config.enabled) return std::nullopt;
+  if (!p.is_remote()) return p.memory.ttl(key);
+  return p.template served<Left>(
+      until, [&](Deadline by) { return p.remote.store->ttl(key, by); },
+      [&](Why) -> std::optional<Left> {
+        const Left left = p.memory.ttl(key);
+        return !left && p.fallback->live() ? std::nullopt : std::optional{left};
+      },
+      [](const CacheError&) { return Left{}; });
 }
 
 template <class CascorWhenUsed>
-std::size_t TieredEngine<CascorWhenUsed>::erase_matching(const std::string& pattern) {
+bool TieredEngine<CascorWhenUsed>::touch(Prefix prefix, std::string_view key, Ttl ttl, TimePoint until) {
+  Parts& p = parts_;
+  if (!p.config.enabled) return false;
+  const milliseconds resolved = ttl.resolve(p.ttl_of(prefix), p.clock->now());
+  if (!p.is_remote()) return p.memory.touch(key, resolved);
+  return p.template served<bool>(
+      until, [&](Deadline by) { return p.remote.store->touch(key, resolved, by); },
+      [&](Why) -> std::optional<bool> {
+        bool touched = false;
+        const bool kept = p.fallback->keep([&](Pending& pending) {
+          touched = p.memory.touch(key, resolved);
+          if (touched) pending.touch(key, expiry_after(p.clock->now(), resolved));
+        });
+        return kept ? std::optional{touched} : std::nullopt;
+      },
+      [](const CacheError&) { return false; });
+}
+
+template <class CascorWhenUsed>
+CacheResult<std::int64_t> TieredEngine<CascorWhenUsed>::increment(Prefix prefix, std::string_view key, std::int64_t by,
+                                                                  Ttl ttl, TimePoint until) {
+  Parts& p = parts_;
+  using Counted = CacheResult<std::int64_t>;
+  ReadFacts facts;
+  facts.status = CacheStatus::disabled;
+  if (!p.config.enabled) return Counted{facts};
+  const milliseconds resolved = ttl.resolve(p.ttl_of(prefix), p.clock->now());
+  const auto counted = [&](std::int64_t sum, CacheTier tier, std::shared_ptr<const CacheError> why = nullptr) {
+    facts = {CacheStatus::hit, tier, milliseconds{0}, resolved == no_expiry ? std::nullopt : std::optional{resolved}};
+    p.counters.add(prefix, Count::set);
+    return Counted{std::make_shared<const std::int64_t>(sum), facts, std::move(why)};
+  };
+  const auto refused = [&](const CacheError& error) {
+    facts.status = CacheStatus::error;
+    p.counters.add(prefix, Count::write_error);
+    return Counted{facts, error.share()};
+  };
+  return counting(prefix, Count::write_error, [&] {
+    try {
+      if (!p.is_remote()) return counted(p.increment_in_memory(key, by, resolved), CacheTier::memory);
+      return p.template served<Counted>(
+          until,
+          [&](Deadline at) { return counted(p.remote.store->increment(key, by, resolved, at), CacheTier::redis); },
+          [&](Why why) -> std::optional<Counted> {
+            // One whose fate is not known must not be counted again when Redis is back.
+            if (why != nullptr) return refused(*why);
+            std::int64_t sum = 0;
+            const bool kept = p.fallback->keep([&](Pending& pending) {
+              sum = p.increment_in_memory(key, by, resolved);
+              const TimePoint expires = expiry_after(p.clock->now(), resolved);
+              if (!pending.has_write(key)) return pending.increment(key, by, expires);
+              pending.write(key, std::make_shared<const std::string>(std::to_string(sum)), expires, OnlyIf::always);
+            });
+            if (!kept) return std::nullopt;
+            return counted(sum, CacheTier::memory, p.fallback->state().last_error);
+          },
+          refused);
+    } catch (const ResponseError& error) {  // what is under the key is no counter
+      if (p.config.strict) throw;
+      return refused(error);
+    }
+  });
+}
+
+template <class CascorWhenUsed>
+std::size_t TieredEngine<CascorWhenUsed>::erase_matching(const std::string& pattern, TimePoint until) {
   Parts& p = parts_;
   if (!p.config.enabled) return 0;
   const auto may_erase = [&p](std::string_view key) { return p.keys->is_cached(key); };
@@ -424,19 +310,70 @@ std::size_t TieredEngine<CascorWhenUsed>::erase_matching(const std::string& patt
     return p.memory.erase_if([&](std::string_view key) { return may_erase(key) && glob_match(pattern, key); });
   };
   if (!p.is_remote()) return erase_here();
-  return p.template served<std::size_t>(
-      [&](Deadline) { return p.remote.store->erase_matching(pattern, may_erase, [&p] { return p.deadline(); }); },
-      [&]() -> std::optional<std::size_t> {
-        std::size_t erased = 0;
-        if (!p.fallback->keep_invalidation(pattern, [&] { erased = erase_here(); })) {
-          return std::nullopt;
-        }
-        return erased;
+  return counting(Prefix::other, Count::write_error, [&] {
+    return p.template served<std::size_t>(
+        until,
+        [&](Deadline) { return p.remote.store->erase_matching(pattern, may_erase, [&] { return p.deadline(until); }); },
+        [&](Why) -> std::optional<std::size_t> {
+          std::size_t erased = 0;
+          const bool kept = p.fallback->keep([&](Pending& pending) {
+            erased = erase_here();
+            pending.invalidate(pattern);
+          });
+          return kept ? std::optional{erased} : std::nullopt;
+        },
+        [&p](const CacheError& error) {
+          p.counters.add(Prefix::other, Count::write_error);
+          p.log.warning(std::string{"Invalidation failed: "} + error.what());
+          return std::size_t{0};
+        });
+  });
+}
+
+template <class CascorWhenUsed>
+std::vector<std::string> TieredEngine<CascorWhenUsed>::keys_matching(const std::string& pattern, std::size_t limit,
+                                                                     TimePoint until) {
+  Parts& p = parts_;
+  using Keys = std::vector<std::string>;
+  if (!p.config.enabled) return {};
+  const auto may_list = [&p](std::string_view key) { return p.keys->is_cached(key); };
+  const auto keys_here = [&] {
+    return p.memory.keys_matching([&](std::string_view key) { return may_list(key) && glob_match(pattern, key); },
+                                  limit);
+  };
+  if (!p.is_remote()) return keys_here();
+  return p.template served<Keys>(
+      until,
+      [&](Deadline) { return p.remote.store->keys(pattern, limit, may_list, [&] { return p.deadline(until); }); },
+      [&](Why) -> std::optional<Keys> { return keys_here(); }, [](const CacheError&) { return Keys{}; });
+}
+
+template <class CascorWhenUsed>
+Reply TieredEngine<CascorWhenUsed>::command(std::span<const std::string_view> arguments, TimePoint until) {
+  Parts& p = parts_;
+  if (!p.config.enabled || !p.is_remote()) {
+    throw ResponseError{"command() needs Redis: the configured backend has no commands",
+                        "Set backend.cache.type to redis, or use the cache's own operations."};
+  }
+  const auto refused = [](const CacheError& error) {
+    Reply reply;
+    reply.kind = Reply::Kind::error;
+    reply.text = error.what();
+    return reply;
+  };
+  return p.template served<Reply>(
+      until,
+      [&](Deadline by) {
+        Reply reply = p.remote.store->command(arguments, by);
+        if (reply.is_error() && p.config.strict) redis::server_error(reply.text)->raise();
+        return reply;
       },
-      [&p](const CacheError& error) {
-        p.log.warning(std::string{"Invalidation failed: "} + error.what());
-        return std::size_t{0};
-      });
+      [&](Why why) -> std::optional<Reply> {
+        if (why != nullptr) return refused(*why);
+        const auto last = p.fallback->state().last_error;
+        return refused(last ? *last : *p.out_of_time());
+      },
+      refused);
 }
 
 template <class CascorWhenUsed>
@@ -461,9 +398,9 @@ Health TieredEngine<CascorWhenUsed>::health() {
   details.host = p.remote.host;
   if (p.remote.port != 0) details.port = p.remote.port;
   std::shared_ptr<const CacheError> error;
-  if (p.fallback->live()) {
+  if (const auto seen = p.fallback->now(); seen.serving == Parts::Serving::redis) {
     try {
-      const ServerInfo info = p.remote.store->info(p.deadline());
+      const ServerInfo info = p.remote.store->info(p.deadline(whenever));
       p.answered();
       details.last_ping_ms = info.ping_ms;
       health.message = "Redis connection healthy";
@@ -478,12 +415,12 @@ Health TieredEngine<CascorWhenUsed>::health() {
       }
     } catch (const CacheError& failure) {
       error = failure.share();
-      (void)p.note(failure);
+      (void)p.note(failure, seen);
     }
   } else {
     p.fallback->nudge();
   }
-  const Fallback::State state = p.fallback->state();
+  const auto state = p.fallback->state();
   details.connection_attempts = state.attempts;
   details.pending_writes = state.pending_writes;
   details.pool = p.remote.store->pool();

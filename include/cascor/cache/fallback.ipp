@@ -24,34 +24,45 @@ CASCOR_CACHE_DEF bool means_away(const CacheError& error) noexcept {
   }
 }
 
-CASCOR_CACHE_DEF Fallback::Fallback(KeyValueStore& store, FallbackOptions options)
+template <class CascorWhenUsed>
+Fallback<CascorWhenUsed>::Fallback(KeyValueStore& store, Options options)
     : store_{store},
       options_{std::move(options)},
-      pending_{options_.max_pending_bytes, options_.everything},
+      pending_{options_.max_pending_bytes, options_.everything, options_.wider, options_.wider_context},
       random_{options_.random} {}
 
-inline Fallback::~Fallback() {
-  if (thread_.get_id() == std::this_thread::get_id()) {
+template <class CascorWhenUsed>
+Fallback<CascorWhenUsed>::~Fallback() {
+  if (announcer_.load() == std::this_thread::get_id()) {
     options_.log.error("a cache was destroyed from inside one of its own handlers, which is not allowed");
     std::terminate();
   }
   {
-    const std::lock_guard lock{mutex_};
+    std::unique_lock lock{mutex_};
     stopping_ = true;
     stop_by_ = std::chrono::steady_clock::now() + options_.shutdown_timeout;
+    wake_.notify_all();
+    if (thread_.joinable() && !decided_.wait_until(lock, stop_by_, [this] { return ended_; })) {
+      lock.unlock();
+      store_.stop();
+    }
   }
-  wake_.notify_all();
   if (thread_.joinable()) thread_.join();
   if (pending_.writes() > 0) {
-    options_.log.info("Redis did not return: " + std::to_string(pending_.writes()) +
-                      " writes that waited for it are lost");
+    options_.log.warning("Redis did not return: " + std::to_string(pending_.writes()) +
+                         " writes that waited for it are lost");
   }
 }
 
-CASCOR_CACHE_DEF bool Fallback::lost(const CacheError& error) {
+template <class CascorWhenUsed>
+bool Fallback<CascorWhenUsed>::lost(const CacheError& error, Now seen, bool certain) {
   std::unique_lock lock{mutex_};
+  const Now is = now();
+  if (is.losses != seen.losses) return true;
   last_error_ = error.share();
-  if (!live_.load(std::memory_order_relaxed)) return true;
+  if (is.serving == Serving::memory) return true;
+  const bool doubtful = error.code() == ErrorCode::timeout && !certain;
+  if (is.serving == Serving::undecided && doubtful) return true;
   if (!thread_.joinable()) {
     try {
       thread_ = std::thread{[this] { run(); }};
@@ -59,98 +70,94 @@ CASCOR_CACHE_DEF bool Fallback::lost(const CacheError& error) {
       return false;
     }
   }
-  live_.store(false, std::memory_order_release);
-  attempts_ = 0;
-  const std::string what = error.what();
-  announcements_.push_back({LogLevel::warning, "Redis unavailable, using memory cache: " + what, "FALLBACK: " + what});
+  // A loss begins with doubt, or without it.
+  const std::uint64_t losses = is.serving == Serving::redis ? is.losses + 1 : is.losses;
+  if (is.serving == Serving::redis) attempts_ = 0;
+  if (doubtful) {
+    doubt_ = last_error_;
+    become(Serving::undecided, losses);
+  } else {
+    become(Serving::memory, losses);
+    announce_loss(error);
+    decided_.notify_all();
+  }
   wake_.notify_all();
   announce(lock);
   return true;
 }
 
+// Under the lock.
+template <class CascorWhenUsed>
+void Fallback<CascorWhenUsed>::announce_loss(const CacheError& error) {
+  const std::string what = error.what();
+  announcements_.push_back({LogLevel::warning, "Redis unavailable, using memory cache: " + what, "FALLBACK: " + what});
+}
+
+template <class CascorWhenUsed>
+void Fallback<CascorWhenUsed>::await_decision(Deadline by) const {
+  std::unique_lock lock{mutex_};
+  const milliseconds patience = std::min(by.remaining(), milliseconds{std::chrono::hours{24}});
+  decided_.wait_for(lock, patience, [this] { return now().serving != Serving::undecided; });
+}
+
 // Under the lock, which it lets go of while the application's code runs. One thread at a time, so that lines and events
 // come in the order of the changes; another one, or a handler that calls the cache, leaves its own to that thread.
-CASCOR_CACHE_DEF void Fallback::announce(std::unique_lock<std::mutex>& lock) {
+template <class CascorWhenUsed>
+void Fallback<CascorWhenUsed>::announce(std::unique_lock<std::mutex>& lock) {
   if (announcing_) return;
   announcing_ = true;
   while (!announcements_.empty()) {
     const Announcement next = std::move(announcements_.front());
     announcements_.pop_front();
     lock.unlock();
+    announcer_ = std::this_thread::get_id();
     options_.log.write(next.level, next.line);
     try {
       if (options_.on_event && !next.event.empty()) options_.on_event({"state", next.event});
     } catch (...) {
       options_.log.error("CacheConfig::on_event threw; the cache goes on");
     }
+    announcer_ = std::thread::id{};
     lock.lock();
   }
   announcing_ = false;
 }
 
-template <class Change>
-bool Fallback::keep(const Change& change) {
+template <class CascorWhenUsed>
+void Fallback<CascorWhenUsed>::nudge() {
   const std::lock_guard lock{mutex_};
-  if (live_.load(std::memory_order_relaxed)) return false;
-  change();
-  return true;
-}
-
-CASCOR_CACHE_DEF bool Fallback::keep_write(std::string_view key, const std::shared_ptr<const std::string>& bytes,
-                                           TimePoint expires, const std::function<void()>& store_in_memory) {
-  return keep([&] {
-    store_in_memory();
-    pending_.write(key, bytes, expires);
-  });
-}
-
-CASCOR_CACHE_DEF bool Fallback::keep_erasure(std::string_view key, const std::function<void()>& erase_in_memory) {
-  return keep([&] {
-    erase_in_memory();
-    pending_.erase(key);
-  });
-}
-
-CASCOR_CACHE_DEF bool Fallback::keep_invalidation(const std::string& pattern,
-                                                  const std::function<void()>& erase_in_memory) {
-  return keep([&] {
-    erase_in_memory();
-    pending_.invalidate(pattern);
-  });
-}
-
-CASCOR_CACHE_DEF void Fallback::nudge() {
-  {
-    const std::lock_guard lock{mutex_};
-    nudged_ = true;
-  }
+  nudged_ = true;
   wake_.notify_all();
 }
 
-CASCOR_CACHE_DEF Fallback::State Fallback::state() const {
+template <class CascorWhenUsed>
+auto Fallback<CascorWhenUsed>::state() const -> State {
   const std::lock_guard lock{mutex_};
   return {live(), ever_reached_.load(std::memory_order_relaxed), attempts_, pending_.writes(), last_error_};
 }
 
-CASCOR_CACHE_DEF void Fallback::run() {
+template <class CascorWhenUsed>
+void Fallback<CascorWhenUsed>::run() {
   constexpr milliseconds first_bound{100};
   milliseconds bound = first_bound;
   Replayed replayed;
   std::unique_lock lock{mutex_};
   while (true) {
-    if (live_.load(std::memory_order_relaxed)) {
+    if (live()) {
       bound = first_bound;
       replayed = {};
-      wake_.wait(lock, [this] { return stopping_ || !live_.load(std::memory_order_relaxed); });
-      if (live_.load(std::memory_order_relaxed)) return;
+      wake_.wait(lock, [this] { return stopping_ || !live(); });
+      if (live()) break;
     }
-    if (!wait_for_next_attempt(lock, bound)) return;
+    if (!wait_for_next_attempt(lock, bound)) break;
     const bool last = stopping_;
     ++attempts_;
     lock.unlock();
     std::shared_ptr<const CacheError> error;
+    bool returned = false;
     try {
       try_return(replayed);
+      returned = true;
     } catch (const CacheError& failed) {
       try {
         error = failed.share();
@@ -161,41 +168,50 @@ CASCOR_CACHE_DEF void Fallback::run() {
     }
     lock.lock();
     if (error) last_error_ = std::move(error);
-    if (live_.load(std::memory_order_relaxed)) {  // before the lock is let go of: it may be lost again meanwhile
+    if (!returned && now().serving == Serving::undecided) {
+      become(Serving::memory, now().losses);
+      if (doubt_) announce_loss(*doubt_);
+      decided_.notify_all();
+    }
+    if (returned) {  // before the lock is let go of: it may be lost again meanwhile
       bound = first_bound;
       replayed = {};
     }
     announce(lock);
-    if (last) return;
+    if (last) break;
   }
+  ended_ = true;
+  decided_.notify_all();
 }
 
 // Full jitter (Brooker, AWS 2015), so that many clients do not come back in the same moment. False: no more attempts.
-CASCOR_CACHE_DEF bool Fallback::wait_for_next_attempt(std::unique_lock<std::mutex>& lock, milliseconds& bound) {
+template <class CascorWhenUsed>
+bool Fallback<CascorWhenUsed>::wait_for_next_attempt(std::unique_lock<std::mutex>& lock, milliseconds& bound) {
   constexpr milliseconds most{2000};
-  lock.unlock();
-  const milliseconds delay{static_cast<milliseconds::rep>(random_() % static_cast<std::uint64_t>(bound.count() + 1))};
-  lock.lock();
-  bound = std::min(bound * 2, most);
-  wake_.wait_for(lock, delay, [this] { return stopping_ || nudged_; });
+  if (now().serving == Serving::memory) {
+    lock.unlock();
+    const milliseconds delay{static_cast<milliseconds::rep>(random_() % static_cast<std::uint64_t>(bound.count() + 1))};
+    lock.lock();
+    bound = std::min(bound * 2, most);
+    wake_.wait_for(lock, delay, [this] { return stopping_ || nudged_; });
+  }
   nudged_ = false;
   return !stopping_ || (!pending_.empty() && std::chrono::steady_clock::now() < stop_by_);
 }
 
 // Replays until nothing is pending, then goes LIVE in the same locked step, so that no change falls in between.
-CASCOR_CACHE_DEF void Fallback::try_return(Replayed& replayed) {
-  store_.ping(round_trip(milliseconds{1000}));
+template <class CascorWhenUsed>
+void Fallback<CascorWhenUsed>::try_return(Replayed& replayed) {
+  // In doubt callers are waiting for the answer: a second is enough for it. A return may take its time.
+  constexpr milliseconds soon{1000};
+  const Deadline by = round_trip();
+  store_.ping(now().serving == Serving::undecided ? Deadline::sooner(by, Deadline{*options_.clock, soon}) : by);
   reached();
   while (true) {
-    PendingChanges::Changes changes;
+    Changes changes;
     {
       const std::lock_guard lock{mutex_};
-      if (pending_.empty()) {
-        options_.forget_memory();
-        live_.store(true, std::memory_order_release);
-        add_return(replayed);
-        return;
-      }
+      if (pending_.empty()) return go_live(replayed);
       changes = pending_.take();
     }
     try {
@@ -208,13 +224,49 @@ CASCOR_CACHE_DEF void Fallback::try_return(Replayed& replayed) {
   }
 }
 
-// Takes out of `changes` what Redis has; what is left when it throws is still to be done.
-CASCOR_CACHE_DEF void Fallback::replay(PendingChanges::Changes& changes, Replayed& replayed) {
-  replay_removals(changes, replayed);
-  while (!changes.writes.empty()) replay_some_writes(changes, replayed);
+// Under the lock. What was never announced as lost is not announced as restored.
+template <class CascorWhenUsed>
+void Fallback<CascorWhenUsed>::go_live(const Replayed& replayed) {
+  const Now was = now();
+  options_.forget_memory();
+  become(Serving::redis, was.losses);
+  decided_.notify_all();
+  const auto count = [](std::uint64_t number, const std::string& noun) {
+    return std::to_string(number) + ' ' + noun + (number == 1 ? "" : "s");
+  };
+  if (was.serving == Serving::memory) {
+    announcements_.push_back({LogLevel::info,
+                              "Redis connection restored: " + options_.server + " (replayed " +
+                                  count(replayed.writes, "write") + ", " +
+                                  count(replayed.invalidations, "invalidation") + ")",
+                              "LIVE: " + options_.server});
+  }
+  if (const auto dropped = pending_.take_dropped(); dropped > 0) {
+    announcements_.push_back(
+        {LogLevel::warning, count(dropped, "write") + " dropped while Redis was away: memory was short", {}});
+  }
+  if (const auto widened = pending_.take_widened(); widened > 0) {
+    announcements_.push_back({LogLevel::warning,
+                              count(widened, "removal") +
+                                  " made while Redis was away became the removal of whole prefixes: memory was short",
+                              {}});
+  }
+  if (replayed.refused > 0) {
+    announcements_.push_back(
+        {LogLevel::warning, count(replayed.refused, "change") + " that waited for Redis refused: " + replayed.why, {}});
+  }
 }
 
-CASCOR_CACHE_DEF void Fallback::replay_removals(PendingChanges::Changes& changes, Replayed& replayed) {
+// Takes out of `changes` what Redis has; what is left when it throws is still to be done.
+template <class CascorWhenUsed>
+void Fallback<CascorWhenUsed>::replay(Changes& changes, Replayed& replayed) {
+  replay_removals(changes, replayed);
+  while (!changes.writes.empty()) replay_some_writes(changes, replayed);
+  replay_increments(changes, replayed);
+}
+
+template <class CascorWhenUsed>
+void Fallback<CascorWhenUsed>::replay_removals(Changes& changes, Replayed& replayed) {
   while (!changes.patterns.empty()) {
     unless_refused(replayed, 1, [&] {
       (void)store_.erase_matching(changes.patterns.back(), options_.may_erase, [this] { return round_trip(); });
@@ -222,18 +274,23 @@ CASCOR_CACHE_DEF void Fallback::replay_removals(PendingChanges::Changes& changes
     });
     changes.patterns.pop_back();
   }
-  if (changes.erased.empty()) return;
-  const std::vector<std::string_view> keys{changes.erased.begin(), changes.erased.end()};
-  unless_refused(replayed, keys.size(), [&] {
-    (void)store_.erase_many(keys, round_trip());
-    replayed.invalidations += keys.size();
-  });
-  changes.erased.clear();
+  constexpr std::size_t keys_a_round_trip = 512;
+  while (!changes.erased.empty()) {
+    std::vector<std::string_view> keys;
+    auto end = changes.erased.begin();
+    for (; end != changes.erased.end() && keys.size() < keys_a_round_trip; ++end) keys.push_back(*end);
+    unless_refused(replayed, keys.size(), [&] {
+      (void)store_.erase_many(keys, round_trip());
+      replayed.invalidations += keys.size();
+    });
+    changes.erased.erase(changes.erased.begin(), end);
+  }
 }
 
 // As many as one round trip takes. What has expired meanwhile, or what the server refuses, still took the place of the
 // value before it: that one goes.
-CASCOR_CACHE_DEF void Fallback::replay_some_writes(PendingChanges::Changes& changes, Replayed& replayed) {
+template <class CascorWhenUsed>
+void Fallback<CascorWhenUsed>::replay_some_writes(Changes& changes, Replayed& replayed) {
   constexpr std::size_t most_writes = 256;
   constexpr std::size_t most_bytes = std::size_t{1} << 20;
   const TimePoint now = options_.clock->now();
@@ -248,15 +305,19 @@ CASCOR_CACHE_DEF void Fallback::replay_some_writes(PendingChanges::Changes& chan
       gone.push_back(end->key);
     } else {
       bytes += end->bytes->size();
-      entries.push_back({end->key, *end->bytes, left.value_or(no_expiry)});
+      entries.push_back({end->key, *end->bytes, left.value_or(no_expiry), end->only_if});
     }
   }
-  // Only a large value needs the whole time.
-  const auto outcomes = store_.set_many(entries, bytes > most_bytes ? round_trip(options_.timeout) : round_trip());
+  const auto outcomes = store_.set_many(entries, round_trip());
   std::uint64_t stored = 0;
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     if (outcomes[i].stored) {
       ++stored;
+      continue;
+    }
+    if (!outcomes[i].error) {  // its condition does not hold there: what Redis has stays
+      ++replayed.refused;
+      replayed.why = "only_if does not hold in Redis";
       continue;
     }
     if (means_away(*outcomes[i].error)) outcomes[i].error->raise();
@@ -269,9 +330,30 @@ CASCOR_CACHE_DEF void Fallback::replay_some_writes(PendingChanges::Changes& chan
   changes.writes.erase(changes.writes.begin(), end);
 }
 
+// One by one, each taken out before it is sent: what may have been counted is never counted again.
+template <class CascorWhenUsed>
+void Fallback<CascorWhenUsed>::replay_increments(Changes& changes, Replayed& replayed) {
+  while (!changes.increments.empty()) {
+    const auto one = changes.increments.extract(changes.increments.begin());
+    const auto left = time_left(one.mapped().expires, options_.clock->now());
+    if (left && left->count() == 0) continue;
+    try {
+      unless_refused(replayed, 1, [&] {
+        (void)store_.increment(one.key(), one.mapped().by, left.value_or(no_expiry), round_trip());
+        ++replayed.writes;
+      });
+    } catch (const CacheError& error) {
+      ++replayed.refused;
+      replayed.why = std::string{"it is not known whether it was counted: "} + error.what();
+      throw;
+    }
+  }
+}
+
 // What the server refuses for itself must not keep everything else from coming back.
+template <class CascorWhenUsed>
 template <class Call>
-void Fallback::unless_refused(Replayed& replayed, std::uint64_t changes, const Call& call) {
+void Fallback<CascorWhenUsed>::unless_refused(Replayed& replayed, std::uint64_t changes, const Call& call) {
   try {
     call();
   } catch (const CacheError& error) {
@@ -281,9 +363,10 @@ void Fallback::unless_refused(Replayed& replayed, std::uint64_t changes, const C
   }
 }
 
-// Who destroys the cache waits for the one under way, and for what then still can be done in time.
-CASCOR_CACHE_DEF Deadline Fallback::round_trip(milliseconds most) const {
-  milliseconds limit = std::min(most, options_.timeout);
+// Who destroys the cache waits for no longer than it says.
+template <class CascorWhenUsed>
+Deadline Fallback<CascorWhenUsed>::round_trip() const {
+  milliseconds limit = options_.timeout;
   const std::lock_guard lock{mutex_};
   if (stopping_) {
     const auto left = std::chrono::ceil<milliseconds>(stop_by_ - std::chrono::steady_clock::now());
@@ -292,24 +375,8 @@ CASCOR_CACHE_DEF Deadline Fallback::round_trip(milliseconds most) const {
   return Deadline{*options_.clock, limit};
 }
 
-// Under the lock.
-CASCOR_CACHE_DEF void Fallback::add_return(const Replayed& replayed) {
-  const auto count = [](std::uint64_t number, const std::string& noun) {
-    return std::to_string(number) + ' ' + noun + (number == 1 ? "" : "s");
-  };
-  announcements_.push_back({LogLevel::info,
-                            "Redis connection restored: " + options_.server + " (replayed " +
-                                count(replayed.writes, "write") + ", " + count(replayed.invalidations, "invalidation") +
-                                ")",
-                            "LIVE: " + options_.server});
-  if (const auto dropped = pending_.take_dropped(); dropped > 0) {
-    announcements_.push_back(
-        {LogLevel::warning, count(dropped, "write") + " dropped while Redis was away: memory was short", {}});
-  }
-  if (replayed.refused > 0) {
-    announcements_.push_back(
-        {LogLevel::warning, count(replayed.refused, "change") + " that waited for Redis refused: " + replayed.why, {}});
-  }
-}
+#if defined(CASCOR_CACHE_COMPILED)
+template class Fallback<>;
+#endif
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail

@@ -1,4 +1,5 @@
-// What must reach Redis when it is back: the newest value of each key, and what was removed. No I/O, no clock, no lock.
+// What must reach Redis when it is back: the newest value of each key, what was removed, what was counted. No I/O, no
+// clock, no lock.
 #pragma once
 
 #include <cstddef>
@@ -13,67 +14,93 @@
 #include <vector>
 
 #include "cascor/core/clock.hpp"
+#include "cascor/core/only_if.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
-/// One write that Redis has not seen.
-struct PendingWrite {
-  std::string key;
-  std::shared_ptr<const std::string> bytes;
-  TimePoint expires;  ///< TimePoint::max(): never
-};
-
-/// Changes in a form that may be replayed in the order "all that was removed, then all writes": a removal takes the
-/// writes that it concerns with it. Bounded, and what the bounds cost is never an old value that comes back: past
-/// `max_bytes` the oldest writes are dropped, counted, and their keys removed instead; past max_patterns or max_erased
-/// all removals become one of everything, which removes more than was asked and never less. Guarded by its owner.
+/// Changes in a form that may be replayed in the order "all that was removed, all writes, all increments": a removal
+/// takes the writes and increments that it concerns with it, a write the increments. Bounded by bytes, and what the
+/// bound costs is never an old value that comes back: the oldest writes are dropped, counted, and their keys removed
+/// instead; past a quarter of the bytes erasures become the removal of a whole prefix, and past max_patterns patterns
+/// that of everything: more than was asked, never less. Guarded by its owner.
+template <class CascorWhenUsed = void>
 class PendingChanges {
  public:
   static constexpr std::size_t max_patterns = 1'000;
-  static constexpr std::size_t max_erased = 10'000;
 
-  /// `everything` is the pattern of all keys of the namespace.
-  PendingChanges(std::size_t max_bytes, std::string everything)
-      : max_bytes_{max_bytes}, everything_{std::move(everything)} {}
+  struct Write {
+    std::string key;
+    std::shared_ptr<const std::string> bytes;
+    TimePoint expires;  ///< TimePoint::max(): never
+    OnlyIf only_if = OnlyIf::always;
+  };
+  struct Increment {
+    std::int64_t by = 0;
+    TimePoint expires;
+  };
+  /// The pattern of all keys of the prefix that a key is under.
+  using Wider = std::string (*)(const void* context, std::string_view key);
 
-  CASCOR_CACHE_FN void write(std::string_view key, std::shared_ptr<const std::string> bytes, TimePoint expires);
-  CASCOR_CACHE_FN void erase(std::string_view key);
+  /// `everything` is the pattern of all keys of the namespace; `context` is what `wider` is called with.
+  PendingChanges(std::size_t max_bytes, std::string everything, Wider wider, const void* context)
+      : max_bytes_{max_bytes}, everything_{std::move(everything)}, wider_{wider}, context_{context} {}
+
+  /// A write that memory has taken. Where one of the key is waiting, that one's condition still holds for Redis.
+  void write(std::string_view key, std::shared_ptr<const std::string> bytes, TimePoint expires, OnlyIf only_if);
+  void erase(std::string_view key);
   /// `pattern` is one of full keys.
-  CASCOR_CACHE_FN void invalidate(std::string pattern);
+  void invalidate(std::string pattern);
+  /// Of a key of which no write waits: that one would be written anew instead.
+  void increment(std::string_view key, std::int64_t by, TimePoint expires);
+  /// Changes what is waiting of the key; nothing where nothing is.
+  void touch(std::string_view key, TimePoint expires);
 
-  bool empty() const noexcept { return writes_.empty() && erased_.empty() && patterns_.empty(); }
-  std::size_t writes() const noexcept { return writes_.size(); }
-  /// How many writes were dropped since it was last asked.
+  bool has_write(std::string_view key) const { return by_key_.contains(key); }
+  bool empty() const noexcept { return writes_.empty() && erased_.empty() && patterns_.empty() && increments_.empty(); }
+  /// Values that are lost if they are never replayed.
+  std::size_t writes() const noexcept { return writes_.size() + increments_.size(); }
+  /// How many writes were dropped, and how many erasures widened, since it was last asked.
   std::uint64_t take_dropped() noexcept { return std::exchange(dropped_, 0); }
+  std::uint64_t take_widened() noexcept { return std::exchange(widened_, 0); }
 
   struct Changes {
     std::vector<std::string> patterns;
     std::unordered_set<std::string> erased;
-    std::list<PendingWrite> writes;  ///< oldest first
+    std::list<Write> writes;  ///< oldest first
+    std::unordered_map<std::string, Increment> increments;
   };
   /// Hands everything over.
-  CASCOR_CACHE_FN Changes take();
+  Changes take();
   /// Puts back what could not be replayed, behind what has come since: a newer write or removal wins.
-  CASCOR_CACHE_FN void put_back(Changes changes);
+  void put_back(Changes changes);
 
  private:
-  using Writes = std::list<PendingWrite>;
-  CASCOR_CACHE_FN static std::size_t bytes_of(const PendingWrite& write) noexcept;
-  CASCOR_CACHE_FN void forget(Writes::iterator write);
-  CASCOR_CACHE_FN void drop(Writes::iterator write);
+  using Writes = std::list<Write>;
+  using Place = typename Writes::iterator;
+  static std::size_t bytes_of(const Write& write) noexcept;
+  static std::size_t bytes_of(std::string_view key) noexcept;
+  void forget(Place write);
+  void forget_increment(std::string_view key);
+  void drop(Place write);
   bool removes_everything() const noexcept { return !patterns_.empty() && patterns_.front() == everything_; }
-  CASCOR_CACHE_FN void remove_key(std::string key);
-  CASCOR_CACHE_FN void remove_pattern(std::string pattern);
-  CASCOR_CACHE_FN void keep_within_bounds();
+  void remove_key(std::string key);
+  void remove_pattern(std::string pattern);
+  void widen_largest_group();
+  void keep_within_bounds();
 
   std::size_t max_bytes_;
   std::string everything_;
+  Wider wider_;
+  const void* context_;
   Writes writes_;  // oldest first; the index's keys are views of theirs
-  std::unordered_map<std::string_view, Writes::iterator> by_key_;
+  std::unordered_map<std::string_view, Place> by_key_;
   std::unordered_set<std::string> erased_;  // none of them is among writes_
-  std::vector<std::string> patterns_;       // everything_ stands alone
-  std::size_t bytes_ = 0;                   // of writes_
+  std::unordered_map<std::string, Increment> increments_;
+  std::vector<std::string> patterns_;  // everything_ stands alone
+  std::size_t bytes_ = 0;              // of writes_ and increments_
+  std::size_t erased_bytes_ = 0;       // of erased_
   std::uint64_t dropped_ = 0;
+  std::uint64_t widened_ = 0;
 };
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <pthread.h>
+
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <thread>
 
 #include "cascor/cache/process_wide.hpp"
@@ -10,15 +13,23 @@
 namespace cascor::inline CASCOR_CACHE_ABI {
 namespace detail {
 
-// The mutex guards the pointer, also while the cache is made: whoever asks meanwhile waits for that one.
+// The mutex guards the pointer, also while the cache is made: whoever asks meanwhile waits for that one. A child that
+// was forked in that moment begins with a mutex of its own; the pointer is atomic so that it is whole there.
 struct ProcessWide {
   std::mutex mutex;
   std::atomic<std::thread::id> maker{};  // who is making it, under the mutex
-  std::shared_ptr<void> manager;         // a CacheManager: erased, so that including this makes nothing of it
+  std::atomic<void*> manager{nullptr};   // a CacheManager: erased, so that including this makes nothing of it
 };
 
 __attribute__((visibility("default"))) inline ProcessWide& process_wide() {
-  static ProcessWide* const only = new ProcessWide;
+  static ProcessWide* const only = [] {
+    (void)::pthread_atfork(nullptr, nullptr, [] {
+      auto& process = process_wide();
+      ::new (&process.mutex) std::mutex;
+      process.maker.store({}, std::memory_order_relaxed);
+    });
+    return new ProcessWide;
+  }();
   return *only;
 }
 
@@ -32,22 +43,22 @@ CASCOR_CACHE_DEF CacheManager& get_cache_manager() {
                       "Use the cache from there once it is made."};
   }
   const std::lock_guard lock{process.mutex};
-  if (!process.manager) {
+  if (process.manager.load(std::memory_order_relaxed) == nullptr) {
     struct Making {
       std::atomic<std::thread::id>& maker;
       ~Making() { maker.store({}, std::memory_order_relaxed); }
     } const making{process.maker};
     process.maker.store(self, std::memory_order_relaxed);
-    process.manager = std::make_shared<CacheManager>();
+    process.manager.store(new CacheManager, std::memory_order_relaxed);
   }
-  return *static_cast<CacheManager*>(process.manager.get());
+  return *static_cast<CacheManager*>(process.manager.load(std::memory_order_relaxed));
 }
 
 CASCOR_CACHE_DEF void shutdown_cache_manager() {
   auto& process = detail::process_wide();
-  std::shared_ptr<void> ending;
   const std::lock_guard lock{process.mutex};
-  ending.swap(process.manager);
+  const std::unique_ptr<CacheManager> ending{
+      static_cast<CacheManager*>(process.manager.exchange(nullptr, std::memory_order_relaxed))};
 }
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI

@@ -1,6 +1,8 @@
 // The process-wide sink and level. The mutex guards the sink's pointer only: no sink runs under it.
 #pragma once
 
+#include <pthread.h>
+
 #include <atomic>
 #include <cstdio>
 #include <memory>
@@ -20,7 +22,12 @@ struct LogState {
 
 inline LogState& log_state() {
   // Never destroyed: threads may still log while the process ends.
-  static LogState* const state = new LogState;
+  static LogState* const state = [] {
+    // A child finds the mutex free and the pointer whole, whichever thread was forked; nothing waits under it.
+    (void)::pthread_atfork([] { log_state().mutex.lock(); }, [] { log_state().mutex.unlock(); },
+                           [] { log_state().mutex.unlock(); });
+    return new LogState;
+  }();
   return *state;
 }
 

@@ -53,7 +53,7 @@ struct ReadFacts {
 /// it copies no value, and the value stays as long as a handle does, whatever happens to the entry. Distinct objects
 /// may be used from distinct threads; one object is not for several threads at once, as any value.
 template <class T>
-class [[nodiscard]] CacheResult {
+class CacheResult {
  public:
   using value_type = T;
 

@@ -1,0 +1,361 @@
+// The calls of the facade, by the deadline that a view of it has.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <initializer_list>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "cascor/cache/engine_holder.hpp"
+#include "cascor/codec/json.hpp"
+#include "cascor/core/only_if.hpp"
+#include "cascor/core/reply.hpp"
+#include "cascor/core/result.hpp"
+#include "cascor/core/ttl.hpp"
+
+namespace cascor::inline CASCOR_CACHE_ABI {
+
+/// How a value is stored. All of it may be left out.
+struct SetOptions {
+  Ttl ttl{};  ///< left out: that of the longest prefix that the key starts with, else `ttl_seconds`
+  OnlyIf only_if = OnlyIf::always;  ///< `cascor::absent`, `cascor::present`: store only where there is none, or is one
+};
+
+namespace detail {
+template <class T>
+concept TextLike = std::convertible_to<const T&, std::string_view>;
+/// A range of pairs of key and value: a std::map, a vector of pairs.
+template <class R>
+concept EntryRange = std::ranges::input_range<R> && requires(std::ranges::range_reference_t<R> entry) {
+  { entry.first } -> std::convertible_to<std::string_view>;
+  entry.second;
+};
+template <class R>
+concept KeyRange =
+    std::ranges::input_range<R> && std::convertible_to<std::ranges::range_reference_t<R>, std::string_view>;
+}  // namespace detail
+
+/// The calls of a cache, all of which end by one moment at the latest. Cheap to copy; valid as long as the manager that
+/// it is a view of. Every member may be called from any thread at once.
+///
+/// By default a lost Redis never throws: reads fall back to memory, writes are kept for its return and say false. With
+/// `strict` the same events throw ConnectionError, TimeoutError, AuthenticationError or ResponseError. A key or TTL
+/// that cannot be, or a value that does not encode, is a DataError at once, always, with nothing changed.
+template <Codec C = JsonCodec>
+class BasicCacheView {
+ public:
+  /// This view, with calls that end within `time` from now: one moment for all of them. A call that runs out of it is
+  /// a TimeoutError, in its result or with `strict` thrown. What is in memory is still served then. Nothing is asked.
+  template <class Rep, class Period>
+  BasicCacheView with_deadline(std::chrono::duration<Rep, Period> time) const {
+    BasicCacheView sooner = *this;
+    const auto& clock = engine().clock();
+    sooner.until_ = std::min(until_, Deadline{clock, std::chrono::ceil<milliseconds>(time)}.at());
+    return sooner;
+  }
+
+  // ---- metrics, topology, history: a value and its name under a prefix with a TTL of its own
+
+  /// Stores `value` under `key` of the metrics prefix (`cascor:metrics:<key>`), or under "latest", for `ttl`, by
+  /// default that of the prefix. True when the configured backend holds it. One round trip; in memory O(size of the
+  /// value).
+  StoreResult cache_metrics(std::string_view key, json value, Ttl ttl = {}) requires Encodes<C, json> {
+    return put_named(Prefix::metrics, key, std::move(value), ttl);
+  }
+  template <class T>
+  requires Encodes<C, T> StoreResult cache_metrics(std::string_view key, const T& value, Ttl ttl = {}) {
+    return put_named(Prefix::metrics, key, value, ttl);
+  }
+  StoreResult cache_metrics(json value) requires Encodes<C, json> { return cache_metrics("latest", std::move(value)); }
+  template <class T>
+  requires(Encodes<C, T> && !detail::TextLike<T>) StoreResult cache_metrics(const T& value) {
+    return cache_metrics("latest", value);
+  }
+  /// A text alone would be a key whose value was forgotten.
+  template <detail::TextLike T>
+  StoreResult cache_metrics(const T& value) = delete;
+
+  /// Reads it back: a hit, a miss, or an error that error() explains, such as bytes that do not decode as T (the entry
+  /// stays). In memory one look-up and no allocation; on Redis one round trip.
+  template <class T = json>
+  CacheResult<T> get_cached_metrics(std::string_view key = "latest") {
+    return get_under<T>(Prefix::metrics, key);
+  }
+
+  /// The same under the topology prefix.
+  StoreResult cache_topology(std::string_view key, json value, Ttl ttl = {}) requires Encodes<C, json> {
+    return put_named(Prefix::topology, key, std::move(value), ttl);
+  }
+  template <class T>
+  requires Encodes<C, T> StoreResult cache_topology(std::string_view key, const T& value, Ttl ttl = {}) {
+    return put_named(Prefix::topology, key, value, ttl);
+  }
+  StoreResult cache_topology(json value) requires Encodes<C, json> {
+    return cache_topology("latest", std::move(value));
+  }
+  template <class T>
+  requires(Encodes<C, T> && !detail::TextLike<T>) StoreResult cache_topology(const T& value) {
+    return cache_topology("latest", value);
+  }
+  template <detail::TextLike T>
+  StoreResult cache_topology(const T& value) = delete;
+  template <class T = json>
+  CacheResult<T> get_cached_topology(std::string_view key = "latest") {
+    return get_under<T>(Prefix::topology, key);
+  }
+
+  /// The same under the history prefix: cached answers to expensive history queries, not the record itself.
+  StoreResult cache_history(std::string_view key, json value, Ttl ttl = {}) requires Encodes<C, json> {
+    return put_named(Prefix::history, key, std::move(value), ttl);
+  }
+  template <class T>
+  requires Encodes<C, T> StoreResult cache_history(std::string_view key, const T& value, Ttl ttl = {}) {
+    return put_named(Prefix::history, key, value, ttl);
+  }
+  StoreResult cache_history(json value) requires Encodes<C, json> { return cache_history("latest", std::move(value)); }
+  template <class T>
+  requires(Encodes<C, T> && !detail::TextLike<T>) StoreResult cache_history(const T& value) {
+    return cache_history("latest", value);
+  }
+  template <detail::TextLike T>
+  StoreResult cache_history(const T& value) = delete;
+  template <class T = json>
+  CacheResult<T> get_cached_history(std::string_view key = "latest") {
+    return get_under<T>(Prefix::history, key);
+  }
+
+  // ---- any key of the namespace
+
+  /// Stores `value` under `key` of the namespace. As cache_metrics, but that the TTL comes from the key's longest
+  /// prefix. Throws DataError too for the library's own keys (run:, runs, lock:, tag:).
+  StoreResult set(std::string_view key, json value, const SetOptions& options = {}) requires Encodes<C, json> {
+    return put(Prefix::other, key, std::move(value), options.ttl, options.only_if);
+  }
+  template <class T>
+  requires Encodes<C, T> StoreResult set(std::string_view key, const T& value, const SetOptions& options = {}) {
+    return put(Prefix::other, key, value, options.ttl, options.only_if);
+  }
+  /// Reads `key` of the namespace as get_cached_metrics does.
+  template <class T = json>
+  CacheResult<T> get(std::string_view key) {
+    return get_under<T>(Prefix::other, key);
+  }
+  /// Removes it; was it there? One round trip.
+  bool erase(std::string_view key) { return engine().erase(names().full_to_change(Prefix::other, key).view(), until_); }
+  /// Is there a live entry? One round trip; counts as no read.
+  bool contains(std::string_view key) { return engine().contains(names().full(Prefix::other, key).view(), until_); }
+
+  /// What is left of the entry's life: `cascor::no_expiry` where it does not expire, nullopt where there is none. One
+  /// round trip; counts as no read.
+  std::optional<milliseconds> ttl(std::string_view key) {
+    return engine().ttl(names().full(Prefix::other, key).view(), until_);
+  }
+  /// Gives an entry a new TTL from now on, left out that of its prefix; is there one? One round trip. Throws DataError
+  /// as set().
+  bool touch(std::string_view key, Ttl ttl = {}) {
+    const FullKey full = names().full_to_change(Prefix::other, key);
+    return engine().touch(names().prefix_of(full.view()), full.view(), ttl, until_);
+  }
+  /// Adds `by` to the counter under `key`, 0 where there is none, gives it the TTL, and returns the sum; in one step
+  /// and never twice. An error result where there is no integer, or the sum would be none of 64 bits. A call whose
+  /// fate is not known is an error and is not repeated; with Redis away counting goes on in memory, and what was
+  /// counted is added on its return. One round trip.
+  CacheResult<std::int64_t> increment(std::string_view key, std::int64_t by = 1, Ttl ttl = {}) {
+    const FullKey full = names().full_to_change(Prefix::other, key);
+    return engine().increment(names().prefix_of(full.view()), full.view(), by, ttl, until_);
+  }
+  /// Full keys of live entries that match, in no order, `limit` at most; the pattern and what it reaches as in
+  /// invalidate_cache. In memory O(entries); on Redis SCAN, one round trip a page of 1,000 keys.
+  std::vector<std::string> keys(std::string_view pattern = "*",
+                                std::size_t limit = std::numeric_limits<std::size_t>::max()) {
+    return engine().keys_matching(names().pattern(pattern), limit, until_);
+  }
+  /// Runs any Redis command by its arguments, keys in full: nothing is put in front of them. An error reply is a reply,
+  /// and so is, as an error, that Redis is away; with `strict` both are thrown. Throws ResponseError where memory is
+  /// the backend, DataError for a command that would change the connection for others (SUBSCRIBE, MULTI, SELECT, …).
+  /// Sent twice only if it is known to be safe. One round trip.
+  Reply command(std::initializer_list<std::string_view> arguments) {
+    return engine().command({arguments.begin(), arguments.size()}, until_);
+  }
+  Reply command(std::span<const std::string_view> arguments) { return engine().command(arguments, until_); }
+
+  /// Reads all `keys` in one round trip (512 a command); answers in the order asked.
+  template <class T = json>
+  std::vector<CacheResult<T>> get_many(std::initializer_list<std::string_view> wanted) {
+    return get_all<T>(wanted);
+  }
+  template <class T = json, detail::KeyRange R>
+  std::vector<CacheResult<T>> get_many(const R& wanted) {
+    return get_all<T>(wanted);
+  }
+  /// Stores all entries in one round trip (512 a pipeline), not atomically; results in the order given.
+  std::vector<StoreResult> set_many(std::initializer_list<std::pair<std::string_view, json>> entries,
+                                    const SetOptions& options = {}) requires Encodes<C, json> {
+    return set_all(entries, options);
+  }
+  template <detail::EntryRange R>
+  std::vector<StoreResult> set_many(const R& entries, const SetOptions& options = {}) {
+    return set_all(entries, options);
+  }
+
+  // ---- removing many
+
+  /// Removes every entry whose full key matches the Redis glob, and returns how many live ones went. What is outside
+  /// the namespace gets it in front, so that "metrics:*" works and nothing of another application is reached; the
+  /// durable record and locks stay. In memory O(entries); on Redis SCAN and UNLINK, one round trip a page of 1,000
+  /// keys, each with its own deadline, without blocking the server. Throws DataError for an empty pattern.
+  std::size_t invalidate_cache(std::string_view pattern) {
+    return engine().erase_matching(names().pattern(pattern), until_);
+  }
+  /// Removes every entry of this cache's namespace and nothing else; how many went. As invalidate_cache("*").
+  std::size_t clear_all_cache() { return invalidate_cache("*"); }
+
+ protected:
+  explicit BasicCacheView(detail::EngineHolder& holder) noexcept : holder_{&holder} {}
+  detail::Engine& engine() const { return holder_->get(); }
+
+ private:
+  const KeySpace& names() const { return engine().key_space(); }
+
+  // A value as it goes to the engine: its bytes, or, where memory is the backend and the codec can tell what would be
+  // read back, a JSON value decoded.
+  template <class T>
+  detail::StoredValue to_store(const T& value, std::string_view key) const {
+    return encoded(key,
+                   [&value] { return detail::StoredValue{std::make_shared<const std::string>(C::encode(value))}; });
+  }
+  detail::StoredValue to_store(json value, std::string_view key) const {
+    return encoded(key, [this, &value] {
+      if constexpr (requires { C::settle(value); }) {
+        if (engine().keeps_decoded()) {
+          C::settle(value);
+          return detail::StoredValue{detail::Form::of(std::make_shared<const json>(std::move(value))),
+                                     [](const void* form) { return C::encode(*static_cast<const json*>(form)); }};
+        }
+      }
+      return detail::StoredValue{std::make_shared<const std::string>(C::encode(value))};
+    });
+  }
+  template <class Encode>
+  detail::StoredValue encoded(std::string_view key, const Encode& encode) const {
+    try {
+      return encode();
+    } catch (const CacheError&) {
+      throw;
+    } catch (const std::bad_alloc&) {
+      throw;
+    } catch (const std::exception& error) {
+      throw DataError{"the value for the key " + shown(key) + " does not encode: " + error.what(),
+                      "Store what the codec can write: for JSON text, UTF-8 strings and types with to_json."};
+    }
+  }
+  // Session ids are secrets: no message shows one.
+  std::string shown(std::string_view key) const {
+    const FullKey full = names().full(Prefix::other, key);
+    return names().prefix_of(full.view()) == Prefix::session ? names().text(Prefix::session) + "***"
+                                                             : std::string{full.view()};
+  }
+
+  template <class T>
+  StoreResult put(Prefix under, std::string_view key, T&& value, Ttl ttl, OnlyIf only_if = OnlyIf::always) {
+    const FullKey full = names().full_to_change(under, key);
+    detail::Write write;
+    write.key = full.view();
+    write.prefix = under == Prefix::other ? names().prefix_of(full.view()) : under;
+    write.value = to_store(std::forward<T>(value), full.view());
+    write.ttl = ttl;
+    write.only_if = only_if;
+    return std::move(engine().write({&write, 1}, until_).front());
+  }
+  template <class T>
+  StoreResult put_named(Prefix prefix, std::string_view key, T&& value, Ttl ttl) {
+    StoreResult stored = put(prefix, key, std::forward<T>(value), ttl);
+    if (stored && engine().log().wants(LogLevel::debug)) {
+      engine().log().debug("Cached " + std::string{to_string(prefix)} + ": " + std::string{key});
+    }
+    return stored;
+  }
+
+  template <class T>
+  CacheResult<T> get_under(Prefix under, std::string_view key) {
+    const FullKey full = names().full(under, key);
+    const Prefix prefix = under == Prefix::other ? names().prefix_of(full.view()) : under;
+    return decoded<T>(prefix, full.view(), engine().read(prefix, full.view(), until_));
+  }
+  template <class T>
+  CacheResult<T> decoded(Prefix prefix, std::string_view key, const detail::Found& found) {
+    CacheResult<T> result = decode<T>(key, found);
+    engine().count_read(prefix, result.status());
+    return result;
+  }
+  template <class T>
+  CacheResult<T> decode(std::string_view key, const detail::Found& found) {
+    if (!found.held && !found.bytes) return CacheResult<T>{found.facts, found.error};
+    if (found.held) {
+      if (auto value = found.held->template form<T>()) return {std::move(value), found.facts, found.error};
+    }
+    ReadFacts facts = found.facts;
+    try {
+      const auto bytes = found.held ? found.held->bytes() : found.bytes;
+      auto value = std::make_shared<const T>(C::template decode<T>(*bytes));
+      if (found.held) engine().remember(key, found.held, found.held->with(detail::Form::of(value)));
+      return {std::move(value), facts, found.error};
+    } catch (const std::bad_alloc&) {
+      throw;
+    } catch (const std::exception& error) {
+      facts.status = CacheStatus::error;
+      return CacheResult<T>{facts, std::make_shared<const DataError>(
+                                       "the value under " + shown(key) + " does not decode: " + error.what(),
+                                       "Read it as the type it was written as, or erase it.")};
+    }
+  }
+
+  template <class T, class R>
+  std::vector<CacheResult<T>> get_all(const R& wanted) {
+    std::vector<std::string> full;
+    for (const auto& key : wanted) full.emplace_back(names().full(Prefix::other, key).view());
+    const std::vector<std::string_view> views{full.begin(), full.end()};
+    const std::vector<detail::Found> found = engine().read_many(views, until_);
+    std::vector<CacheResult<T>> results;
+    results.reserve(found.size());
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      results.push_back(decoded<T>(names().prefix_of(views[i]), views[i], found[i]));
+    }
+    return results;
+  }
+  template <class R>
+  std::vector<StoreResult> set_all(const R& entries, const SetOptions& options) {
+    std::vector<std::string> full;
+    for (const auto& entry : entries) full.emplace_back(names().full_to_change(Prefix::other, entry.first).view());
+    std::vector<detail::Write> writes;
+    writes.reserve(full.size());
+    for (const auto& entry : entries) {
+      const std::string& key = full[writes.size()];
+      detail::Write& write = writes.emplace_back();
+      write.key = key;
+      write.prefix = names().prefix_of(key);
+      write.value = to_store(entry.second, key);
+      write.ttl = options.ttl;
+      write.only_if = options.only_if;
+    }
+    return engine().write(writes, until_);
+  }
+
+  detail::EngineHolder* holder_;
+  TimePoint until_ = detail::whenever;
+};
+
+}  // namespace cascor::inline CASCOR_CACHE_ABI

@@ -1,0 +1,334 @@
+// What an engine is made of, and the one way in which a call goes to Redis or to memory in its place.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cascor/cache/backend_choice.hpp"
+#include "cascor/cache/engine.hpp"
+#include "cascor/cache/fallback.hpp"
+#include "cascor/core/counters.hpp"
+#include "cascor/core/glob.hpp"
+#include "cascor/memory/memory_backend.hpp"
+
+namespace cascor::inline CASCOR_CACHE_ABI::detail {
+
+/// Nothing here is guarded: each part is safe by itself, the rest never changes.
+template <class CascorWhenUsed = void>
+struct EngineParts {
+  using Back = Fallback<CascorWhenUsed>;
+  using Pending = typename Back::Pending;
+  using Serving = typename Back::Serving;
+
+  CacheConfig config;
+  Log log;
+  std::shared_ptr<const Clock> clock;
+  std::shared_ptr<const KeySpace> keys;
+  std::array<milliseconds, prefix_count> ttls;
+  Counters counters;
+  std::shared_ptr<MemoryCounts<CascorWhenUsed>> memory_counts;
+  MemoryBackend<CascorWhenUsed> memory;  // the backend itself, or what serves in Redis's place
+  RemoteStore remote;                    // with `type: redis`
+  std::atomic<bool> told_away{false};    // without a fallback: was the last line that Redis is away?
+  std::optional<Back> fallback;          // with `type: redis`; last, as its thread uses the rest
+
+  explicit EngineParts(const CacheConfig& wanted)
+      : config{wanted.checked()},
+        log{config.log_sink ? Log{config.log_sink} : Log{}},
+        clock{config.clock ? config.clock : SystemClock::shared()},
+        keys{names(config)},
+        ttls{config.prefix_ttl.metrics, config.prefix_ttl.topology, config.prefix_ttl.session,
+             config.prefix_ttl.history, config.prefix_ttl.control,  config.ttl},
+        memory_counts{std::make_shared<MemoryCounts<CascorWhenUsed>>(keys)},
+        memory{memory_options(config, clock), MemoryObserver<CascorWhenUsed>{memory_counts}} {
+    start();
+  }
+
+  // ---- the beginning
+
+  static std::shared_ptr<const KeySpace> names(const CacheConfig& config) {
+    const auto& prefixes = config.key_prefixes;
+    return std::make_shared<const KeySpace>(
+        config.key_namespace,
+        std::array{prefixes.metrics, prefixes.topology, prefixes.session, prefixes.history, prefixes.control});
+  }
+  static MemoryCacheOptions memory_options(const CacheConfig& config, std::shared_ptr<const Clock> clock) {
+    MemoryCacheOptions options;
+    options.max_bytes = config.max_memory_mb << 20U;
+    options.eviction = config.eviction;
+    options.clock = std::move(clock);
+    options.give_back_pages = true;  // the limit is one on resident memory
+    return options;
+  }
+  static std::string ttl_text(milliseconds ttl) {
+    if (ttl == no_expiry) return "none";
+    std::string seconds = std::to_string(ttl.count() / 1000);
+    if (const auto rest = ttl.count() % 1000; rest != 0) {
+      std::string fraction = std::to_string(1000 + rest).substr(1);
+      fraction.erase(fraction.find_last_not_of('0') + 1);
+      seconds += '.' + fraction;
+    }
+    return seconds + 's';
+  }
+
+  void start() {
+    if (!config.enabled) return log.info("Cache disabled (backend.cache.enabled: false)");
+    if (config.type == CacheType::memory) return log.info("Memory cache enabled (TTL: " + ttl_text(config.ttl) + ")");
+    remote = make_remote_store(config, clock);
+    fallback.emplace(*remote.store, fallback_options());
+    greet();
+  }
+
+  typename Back::Options fallback_options() {
+    typename Back::Options options;
+    options.server = remote.server;
+    options.everything = glob_escape(keys->key_namespace()) + '*';
+    options.wider = [](const void* space, std::string_view key) {
+      const auto& names = *static_cast<const KeySpace*>(space);
+      return glob_escape(names.text(names.prefix_of(key))) + '*';
+    };
+    options.wider_context = keys.get();
+    options.max_pending_bytes = memory.max_bytes() / 2;
+    options.timeout = config.connection_pool.timeout;
+    options.shutdown_timeout = config.shutdown_timeout;
+    options.clock = clock;
+    options.log = log;
+    options.on_event = config.on_event;
+    options.random = config.random;
+    options.may_erase = [names = keys](std::string_view key) { return names->is_cached(key); };
+    options.forget_memory = [this] { memory.clear(); };
+    return options;
+  }
+
+  // The first words with the server.
+  void greet() {
+    try {
+      remote.store->ping(deadline(whenever));
+    } catch (const CacheError& error) {
+      if (config.strict || error.code() == ErrorCode::config) throw;
+      if (!means_away(error)) log.warning(std::string{"Redis unavailable: "} + error.what());
+      (void)note(error, fallback->now(), true);
+      return;
+    }
+    fallback->reached();
+    const std::string ttl = " (TTL: " + ttl_text(config.ttl) + ")";
+    log.info("Redis connection established: " + remote.server);
+    log.info("Redis cache enabled" + ttl);
+    log.info("Redis cache initialized" + ttl);
+  }
+
+  // ---- every call
+
+  bool is_remote() const noexcept { return config.enabled && config.type == CacheType::redis; }
+  bool may_fall_back() const noexcept { return config.fallback.enabled && !config.strict; }
+  milliseconds ttl_of(Prefix prefix) const noexcept { return ttls[static_cast<std::size_t>(prefix)]; }
+
+  Deadline deadline(TimePoint until) const {
+    const Deadline whole{*clock, config.connection_pool.timeout};
+    if (until == whenever) return whole;
+    return Deadline::sooner(whole, Deadline{*clock, std::chrono::ceil<milliseconds>(until - clock->now())});
+  }
+
+  // A failed call's error: may memory serve in Redis's place? With `strict`, or without a fallback, never; then each
+  // change is a line all the same.
+  bool note(const CacheError& error, typename Back::Now seen, bool certain = false) {
+    if (!means_away(error)) return false;
+    if (may_fall_back()) return fallback->lost(error, seen, certain);
+    if (!told_away.exchange(true)) log.warning(std::string{"Redis unavailable: "} + error.what());
+    return false;
+  }
+  void answered() {
+    fallback->reached();
+    if (told_away.load(std::memory_order_relaxed) && told_away.exchange(false)) {
+      log.info("Redis connection restored: " + remote.server);
+    }
+  }
+
+  // Runs `remotely(deadline)` while Redis serves, else `locally()`, which returns nullopt when Redis has come back
+  // meanwhile. Then there is one more call, by the same deadline, and no third. While it is undecided who serves, the
+  // call waits for the decision; when its time is up before, `locally` keeps what is to be kept and tells what there
+  // is. An error that memory cannot stand in for is `refused(error)`, or thrown with `strict`.
+  template <class Result, class Remotely, class Locally, class Refused>
+  Result served(TimePoint until, const Remotely& remotely, const Locally& locally, const Refused& refused) {
+    const Deadline by = deadline(until);
+    std::shared_ptr<const CacheError> failed;
+    for (int failures = 0; failures < 2;) {
+      if (fallback->now().serving == Serving::undecided) fallback->await_decision(by);
+      const auto seen = fallback->now();
+      if (seen.serving == Serving::redis) {
+        if (until != whenever && by.passed()) failed = out_of_time();
+        if (failed && by.passed()) break;
+        try {
+          Result result = remotely(by);
+          answered();
+          return result;
+        } catch (const CacheError& error) {
+          if (!note(error, seen)) {
+            if (config.strict) throw;
+            return refused(error);
+          }
+          failed = error.share();
+          ++failures;
+        }
+        if (fallback->now().serving == Serving::undecided) fallback->await_decision(by);
+        if (fallback->live()) continue;
+      }
+      if (!failed && fallback->now().serving == Serving::undecided) failed = out_of_time();
+      if (std::optional<Result> result = locally(failed.get())) return std::move(*result);
+    }
+    if (config.strict) failed->raise();
+    return refused(*failed);
+  }
+  std::shared_ptr<const CacheError> out_of_time() const {
+    return std::make_shared<const TimeoutError>("Timeout before Redis on " + remote.server + " was asked",
+                                                "Give the call more time, or see whether the server is busy.");
+  }
+
+  // ---- reading
+
+  Found found_in_memory(std::string_view key) {
+    Found found;
+    Now now{*clock};
+    found.held = memory.get(key, now);
+    if (!found.held) return found;
+    found.facts.status = CacheStatus::hit;
+    found.facts.tier = CacheTier::memory;
+    found.facts.age = std::chrono::floor<milliseconds>(now() - found.held.stored_at());
+    found.facts.ttl = time_left(found.held.expires_at(), now());
+    return found;
+  }
+  // nullopt: Redis came back in between, and took what was here along. A miss is one only where Redis is known to be
+  // away: of a call that ran out of time it is not known whether there is a value.
+  std::optional<Found> found_in_fallback(std::string_view key, const CacheError* why) {
+    Found found = found_in_memory(key);
+    const Serving serving = fallback->now().serving;
+    if (!found.held && serving == Serving::redis) return std::nullopt;
+    if (!found.held && serving == Serving::undecided && why != nullptr) return failed(why->share());
+    return found;
+  }
+  static Found failed(std::shared_ptr<const CacheError> error) {
+    Found found;
+    found.facts.status = CacheStatus::error;
+    found.error = std::move(error);
+    return found;
+  }
+  // An answer for one key. Errors that mean "away" are thrown, so that they take the same way as a lost connection.
+  Found found_in_redis(StoreAnswer answer) {
+    if (answer.error) {
+      if (config.strict || means_away(*answer.error)) answer.error->raise();
+      return failed(std::move(answer.error));
+    }
+    Found found;
+    if (!answer.bytes) return found;
+    found.bytes = std::make_shared<const std::string>(std::move(*answer.bytes));
+    found.facts.status = CacheStatus::hit;
+    found.facts.tier = CacheTier::redis;
+    return found;
+  }
+
+  // ---- writing
+
+  static const std::shared_ptr<const CacheError>& unmet_condition() {
+    static const std::shared_ptr<const CacheError> why = std::make_shared<const DataError>(
+        "not stored: only_if does not hold for the key", "Leave only_if out to store whatever is there.");
+    return why;
+  }
+  StoreResult store_in_memory(const Write& write, milliseconds ttl) {
+    switch (memory.set_if(write.key, write.value, ttl, write.only_if)) {
+      case SetOutcome::stored: return StoreResult{CacheTier::memory};
+      case SetOutcome::condition_failed: return StoreResult{unmet_condition()};
+      case SetOutcome::too_large: break;
+    }
+    return StoreResult{std::make_shared<const DataError>(
+        "a value of " + std::to_string(write.value.weight()) + " bytes in memory, more than the whole cache takes",
+        "Raise max_memory_mb, or store it in parts.")};
+  }
+  std::vector<StoreResult> write_remotely(std::span<Write> writes, std::span<const milliseconds> ttls_of_writes,
+                                          Deadline by);
+  std::optional<std::vector<StoreResult>> write_in_fallback(std::span<Write> writes,
+                                                            std::span<const milliseconds> ttls_of_writes);
+
+  // ---- counting
+
+  // What Redis says of a value that is no integer, and of a sum that is none.
+  static std::int64_t sum_of(std::string_view text, std::int64_t by) {
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{} || end != text.data() + text.size() || std::to_string(number) != text) {
+      throw ResponseError{"ERR value is not an integer or out of range",
+                          "Count under a key that holds nothing else than the counter."};
+    }
+    if (__builtin_add_overflow(number, by, &number)) {
+      throw ResponseError{"ERR increment or decrement would overflow", "Set the counter back."};
+    }
+    return number;
+  }
+  std::int64_t increment_in_memory(std::string_view key, std::int64_t by, milliseconds ttl) {
+    while (true) {
+      const StoredHandle held = memory.get(key);
+      const std::int64_t sum = held ? sum_of(*held->bytes(), by) : by;
+      StoredValue value{std::make_shared<const std::string>(std::to_string(sum))};
+      if (held ? memory.replace(key, held, std::move(value), ttl)
+               : memory.set_if(key, std::move(value), ttl, OnlyIf::absent) != SetOutcome::condition_failed) {
+        return sum;
+      }
+    }
+  }
+};
+
+template <class CascorWhenUsed>
+std::vector<StoreResult> EngineParts<CascorWhenUsed>::write_remotely(std::span<Write> writes,
+                                                                     std::span<const milliseconds> ttls_of_writes,
+                                                                     Deadline by) {
+  std::vector<std::shared_ptr<const std::string>> bytes;
+  std::vector<StoreEntry> entries;
+  bytes.reserve(writes.size());
+  entries.reserve(writes.size());
+  for (std::size_t i = 0; i < writes.size(); ++i) {
+    bytes.push_back(writes[i].value.bytes());
+    entries.push_back({writes[i].key, *bytes.back(), ttls_of_writes[i], writes[i].only_if});
+  }
+  std::vector<StoreResult> results;
+  results.reserve(writes.size());
+  for (StoreOutcome& outcome : remote.store->set_many(entries, by)) {
+    if (outcome.error && (config.strict || means_away(*outcome.error))) outcome.error->raise();
+    if (outcome.stored) {
+      results.push_back(StoreResult{CacheTier::redis});
+    } else {
+      results.push_back(StoreResult{outcome.error ? std::move(outcome.error) : unmet_condition()});
+    }
+  }
+  return results;
+}
+
+// nullopt: Redis came back in between.
+template <class CascorWhenUsed>
+std::optional<std::vector<StoreResult>> EngineParts<CascorWhenUsed>::write_in_fallback(
+    std::span<Write> writes, std::span<const milliseconds> ttls_of_writes) {
+  auto why = fallback->state().last_error;
+  if (!why) why = std::make_shared<const ConnectionError>("Redis is away", "The value is kept in memory meanwhile.");
+  std::vector<std::shared_ptr<const std::string>> bytes;
+  for (const Write& write : writes) bytes.push_back(write.value.bytes());
+  std::vector<StoreResult> results;
+  // All or none: what would be kept here and written again there would find its own condition unmet.
+  const bool kept = fallback->keep([&](Pending& pending) {
+    for (std::size_t i = 0; i < writes.size(); ++i) {
+      results.push_back(store_in_memory(writes[i], ttls_of_writes[i]));
+      if (results.back().error() == unmet_condition().get()) continue;
+      if (results.back()) results.back() = StoreResult{why, CacheTier::memory};
+      pending.write(writes[i].key, bytes[i], expiry_after(clock->now(), ttls_of_writes[i]), writes[i].only_if);
+    }
+  });
+  return kept ? std::optional{std::move(results)} : std::nullopt;
+}
+
+}  // namespace cascor::inline CASCOR_CACHE_ABI::detail
