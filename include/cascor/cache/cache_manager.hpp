@@ -29,7 +29,7 @@ class BasicCacheManager : public BasicCacheView<C> {
   /// From `config` as it is; the environment is not asked. Dials (within `connection_pool.timeout`), and falls back.
   /// Throws ConfigError, and with `strict` what dialling throws.
   explicit BasicCacheManager(const CacheConfig& config)
-      : BasicCacheManager{std::make_unique<detail::EngineHolder>(config)} {}
+      : BasicCacheManager{std::make_unique<detail::EngineHolder<>>(config)} {}
 
   /// From `backend.cache` of the file, then `CASCOR_CACHE_*`.
   static BasicCacheManager from_file(const std::filesystem::path& path) {
@@ -53,9 +53,9 @@ class BasicCacheManager : public BasicCacheView<C> {
   const CacheConfig& config() const { return this->engine().config(); }
 
  private:
-  explicit BasicCacheManager(std::unique_ptr<detail::EngineHolder> holder) : View{*holder}, owned_{std::move(holder)} {}
+  explicit BasicCacheManager(std::unique_ptr<detail::EngineHolder<>> holder) : View{*holder}, owned_{std::move(holder)} {}
 
-  std::unique_ptr<detail::EngineHolder> owned_;
+  std::unique_ptr<detail::EngineHolder<>> owned_;
 };
 
 /// The cache of JSON text.

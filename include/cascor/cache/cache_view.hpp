@@ -224,7 +224,7 @@ class BasicCacheView {
   std::size_t clear_all_cache() { return invalidate_cache("*"); }
 
  protected:
-  explicit BasicCacheView(detail::EngineHolder& holder) noexcept : holder_{&holder} {}
+  explicit BasicCacheView(detail::EngineHolder<>& holder) noexcept : holder_{&holder} {}
   detail::Engine& engine() const { return holder_->get(); }
 
  private:
@@ -354,7 +354,7 @@ class BasicCacheView {
     return engine().write(writes, until_);
   }
 
-  detail::EngineHolder* holder_;
+  detail::EngineHolder<>* holder_;
   TimePoint until_ = detail::whenever;
 };
 

@@ -23,6 +23,7 @@ inline std::atomic<unsigned>& forks() noexcept {
 /// Holds no lock, so that a child never finds one held. The first of several threads in a child to make its engine
 /// wins. An engine of a parent's is abandoned: nothing of it is touched, its memory and sockets stay until the child
 /// ends. Safe from any thread.
+template <class CascorWhenUsed = void>
 class EngineHolder {
  public:
   explicit EngineHolder(const CacheConfig& config) : config_{config}, held_{new Held{make_engine(config)}} {}
