@@ -25,8 +25,8 @@ TEST_CASE("conf/app_config.yaml says every default but tls and password, and not
   CHECK(log.lines().empty());
 
   CacheConfig defaults = CacheConfig{}.checked();
-  const auto expected = cascor::detail::fields_of(defaults);
-  const auto fields = cascor::detail::fields_of(config);
+  const auto expected = cascor::detail::Field<>::all_of(defaults);
+  const auto fields = cascor::detail::Field<>::all_of(config);
   for (std::size_t i = 0; i < fields.size(); ++i) {
     CAPTURE(fields[i].path);
     CHECK(fields[i].text() == expected[i].text());
@@ -64,7 +64,7 @@ TEST_CASE("docs/configuration.md has a row for every key with its variable, defa
   const std::string document{std::istreambuf_iterator<char>{in}, {}};
   REQUIRE_FALSE(document.empty());
   auto config = CacheConfig{}.checked();
-  for (const auto& field : cascor::detail::fields_of(config)) {
+  for (const auto& field : cascor::detail::Field<>::all_of(config)) {
     const std::string row = "\n| `" + std::string{field.path} + "` | `" + field.variable() + "` | `" + field.yaml() +
                             "` | " + field.accepted() + " | ";
     CHECK_THAT(document, Contains(row));

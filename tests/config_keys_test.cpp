@@ -209,7 +209,7 @@ std::string other_half(const std::string& path) {
 
 TEST_CASE("the keys that are tested here are all keys that there are") {
   CacheConfig config;
-  const auto fields = cascor::detail::fields_of(config);
+  const auto fields = cascor::detail::Field<>::all_of(config);
   REQUIRE(fields.size() == keys().size());
   for (std::size_t i = 0; i < fields.size(); ++i) {
     CHECK(fields[i].path == keys()[i].path);

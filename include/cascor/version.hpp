@@ -30,3 +30,19 @@
 #define CASCOR_CACHE_FN template <class CascorWhenUsed = void>
 #define CASCOR_CACHE_DEF template <class CascorWhenUsed>
 #endif
+
+namespace cascor::inline CASCOR_CACHE_ABI {
+#if defined(CASCOR_CACHE_COMPILED)
+using CascorWhenUsed = void;  // so that an .ipp reads the same in both forms
+#endif
+namespace detail {
+template <class T, class WhenUsed>
+struct DependentType {
+  using type = T;
+};
+/// T itself. Written `Dependent<T, CascorWhenUsed>` in an .ipp it depends on a template's parameter, so a compiler
+/// resolves what is done with it where the code is used and not where it is included.
+template <class T, class WhenUsed>
+using Dependent = typename DependentType<T, WhenUsed>::type;
+}  // namespace detail
+}  // namespace cascor::inline CASCOR_CACHE_ABI

@@ -79,7 +79,7 @@ CASCOR_CACHE_FN void refuse_discarded_json() {
 }
 
 // dump() would overflow the stack of a deeper one, and writes a discarded one as text that nobody reads.
-CASCOR_CACHE_FN void check_json_at(const json& value, std::size_t depth) {
+CASCOR_CACHE_FN void check_json_at(const Dependent<json, CascorWhenUsed>& value, std::size_t depth) {
   if (value.is_discarded()) refuse_discarded_json();
   if (value.is_binary() && depth + 2 > max_json_depth) refuse_json_depth();  // becomes an object that holds an array
   if (!value.is_structured()) return;
@@ -87,72 +87,78 @@ CASCOR_CACHE_FN void check_json_at(const json& value, std::size_t depth) {
   for (const auto& member : value) check_json_at(member, depth + 1);
 }
 
-CASCOR_CACHE_FN void settle_json_at(json& value, std::size_t depth) {
+CASCOR_CACHE_FN void settle_json_at(Dependent<json, CascorWhenUsed>& value, std::size_t depth) {
+  using Json = Dependent<json, CascorWhenUsed>;
+  using Type = typename Json::value_t;
   switch (value.type()) {
-    case json::value_t::object:
+    case Type::object:
       if (depth >= max_json_depth) refuse_json_depth();
-      for (auto& [key, member] : value.get_ref<json::object_t&>()) {
+      for (auto& [key, member] : value.template get_ref<typename Json::object_t&>()) {
         check_utf8(key);
         settle_json_at(member, depth + 1);
       }
       break;
-    case json::value_t::array:
+    case Type::array:
       if (depth >= max_json_depth) refuse_json_depth();
-      for (auto& element : value.get_ref<json::array_t&>()) settle_json_at(element, depth + 1);
+      for (auto& element : value.template get_ref<typename Json::array_t&>()) settle_json_at(element, depth + 1);
       break;
-    case json::value_t::string: check_utf8(value.get_ref<const std::string&>()); break;
-    case json::value_t::number_integer:
-      if (const auto number = value.get<json::number_integer_t>(); number >= 0) {
-        value = static_cast<json::number_unsigned_t>(number);
+    case Type::string: check_utf8(value.template get_ref<const std::string&>()); break;
+    case Type::number_integer:
+      if (const auto number = value.template get<typename Json::number_integer_t>(); number >= 0) {
+        value = static_cast<typename Json::number_unsigned_t>(number);
       }
       break;
-    case json::value_t::number_float:
-      if (!std::isfinite(value.get<double>())) value = nullptr;
+    case Type::number_float:
+      if (!std::isfinite(value.template get<double>())) value = nullptr;
       break;
-    case json::value_t::binary:
+    case Type::binary:
       if (depth + 2 > max_json_depth) refuse_json_depth();
-      value = json::parse(value.dump());
+      value = Json::parse(value.dump());
       break;
-    case json::value_t::discarded: refuse_discarded_json(); break;
-    case json::value_t::null:
-    case json::value_t::boolean:
-    case json::value_t::number_unsigned: break;
+    case Type::discarded: refuse_discarded_json(); break;
+    case Type::null:
+    case Type::boolean:
+    case Type::number_unsigned: break;
   }
 }
 
 CASCOR_CACHE_DEF void settle_json(json& value) { settle_json_at(value, 0); }
 
 CASCOR_CACHE_DEF std::string dump_json(const json& value) {
-  check_json_at(value, 0);
-  return value.dump();
+  const Dependent<json, CascorWhenUsed>& checked = value;
+  check_json_at(checked, 0);
+  return checked.dump();
 }
 
-CASCOR_CACHE_DEF std::size_t heap_of_json(const json& value) noexcept {
+CASCOR_CACHE_DEF std::size_t heap_of_json(const json& weighed) noexcept {
+  using Json = Dependent<json, CascorWhenUsed>;
+  using Type = typename Json::value_t;
+  const Json& value = weighed;
   // A node of std::map: colour, three links, the pair.
-  constexpr std::size_t node = heap_block(4 * sizeof(void*) + sizeof(std::pair<const std::string, json>));
+  constexpr std::size_t node = heap_block(4 * sizeof(void*) + sizeof(std::pair<const std::string, Json>));
   std::size_t bytes = 0;
   switch (value.type()) {
-    case json::value_t::object: {
-      const auto& members = *value.get_ptr<const json::object_t*>();
+    case Type::object: {
+      const auto& members = *value.template get_ptr<const typename Json::object_t*>();
       bytes += heap_block(sizeof members);
       for (const auto& [key, member] : members) {
         bytes += node + weight_of(key) - sizeof key + heap_of_json(member);
       }
       break;
     }
-    case json::value_t::array: {
-      const auto& elements = *value.get_ptr<const json::array_t*>();
-      bytes += heap_block(sizeof elements) + heap_block(elements.capacity() * sizeof(json));
+    case Type::array: {
+      const auto& elements = *value.template get_ptr<const typename Json::array_t*>();
+      bytes += heap_block(sizeof elements) + heap_block(elements.capacity() * sizeof(Json));
       for (const auto& element : elements) bytes += heap_of_json(element);
       break;
     }
-    case json::value_t::string: {
-      const auto& text = *value.get_ptr<const std::string*>();
+    case Type::string: {
+      const auto& text = *value.template get_ptr<const std::string*>();
       bytes += heap_block(sizeof text) + weight_of(text) - sizeof text;
       break;
     }
-    case json::value_t::binary: {
-      const auto& binary = *value.get_ptr<const json::binary_t*>();
+    case Type::binary: {
+      const auto& binary = *value.template get_ptr<const typename Json::binary_t*>();
       bytes += heap_block(sizeof binary) + heap_block(binary.capacity());
       break;
     }

@@ -25,10 +25,10 @@ CASCOR_CACHE_FN std::string place_of(const Places& places, std::string_view path
 /// Where each value comes from now: from where it was loaded, or from code if it differs from what was loaded.
 CASCOR_CACHE_FN Places places_now(CacheConfig& config) {
   CacheConfig defaults;
-  const auto default_fields = fields_of(defaults);
+  const auto default_fields = Field<CascorWhenUsed>::all_of(defaults);
   auto default_field = default_fields.begin();
   Places places;
-  for (const auto& field : fields_of(config)) {
+  for (const auto& field : Field<CascorWhenUsed>::all_of(config)) {
     ConfigOrigins::Origin origin{default_field->text(), "default"};
     ++default_field;
     if (config.origins.loaded)
@@ -42,7 +42,7 @@ CASCOR_CACHE_FN Places places_now(CacheConfig& config) {
 
 /// Gives values to the fields whose default depends on another field. `places` tells which were set.
 CASCOR_CACHE_FN void fill_in(CacheConfig& config, const Places& places) {
-  for (const auto& [name, path, prefix] : named_prefixes(config.key_prefixes))
+  for (const auto& [name, path, prefix] : NamedPrefix<CascorWhenUsed>::all_of(config.key_prefixes))
     if (prefix->empty() || places.find(path) == places.end()) *prefix = config.key_namespace + std::string{name} + ':';
   if (config.near_cache.prefixes.empty()) config.near_cache.prefixes = {"metrics", "topology", "history"};
 }
@@ -55,7 +55,7 @@ CASCOR_CACHE_FN [[noreturn]] void refuse_field(const Places& places, std::string
 /// Key prefixes: inside the namespace, apart from each other and from the library's own keys.
 CASCOR_CACHE_FN void check_prefixes(CacheConfig& config, const Places& places) {
   const auto& space = config.key_namespace;
-  const auto prefixes = named_prefixes(config.key_prefixes);
+  const auto prefixes = NamedPrefix<CascorWhenUsed>::all_of(config.key_prefixes);
   for (const auto& [name, path, prefix] : prefixes) {
     if (!prefix->starts_with(space) || *prefix == space)
       refuse_field(places, path,
@@ -79,7 +79,7 @@ CASCOR_CACHE_FN void check_prefixes(CacheConfig& config, const Places& places) {
 /// Fills in, checks, and remembers where each value came from.
 CASCOR_CACHE_FN CacheConfig settled_config(CacheConfig config, const Places& places) {
   fill_in(config, places);
-  const auto fields = fields_of(config);
+  const auto fields = Field<CascorWhenUsed>::all_of(config);
   for (const auto& field : fields)
     if (const auto problem = field.problem(); !problem.empty()) refuse_field(places, field.path, problem);
   check_prefixes(config, places);
@@ -161,7 +161,7 @@ CASCOR_CACHE_DEF std::string CacheConfig::to_yaml() const {
   detail::fill_in(copy, places);
   std::string text = "backend:\n  cache:\n";
   std::string_view open;  // the section that the last key was in
-  for (const auto& field : detail::fields_of(copy)) {
+  for (const auto& field : detail::Field<CascorWhenUsed>::all_of(copy)) {
     const auto dot = field.path.find('.');
     const auto section = dot == std::string_view::npos ? std::string_view{} : field.path.substr(0, dot);
     if (section != open && !section.empty()) text.append("    ").append(section).append(":\n");
@@ -176,7 +176,7 @@ CASCOR_CACHE_DEF std::vector<std::string> CacheConfig::near_prefixes() const {
   CacheConfig copy = *this;
   detail::fill_in(copy, detail::places_now(copy));
   std::vector<std::string> full;
-  for (const auto& [name, path, prefix] : detail::named_prefixes(copy.key_prefixes)) {
+  for (const auto& [name, path, prefix] : detail::NamedPrefix<CascorWhenUsed>::all_of(copy.key_prefixes)) {
     const auto& names = copy.near_cache.prefixes;
     if (std::find(names.begin(), names.end(), name) != names.end()) full.push_back(*prefix);
   }

@@ -13,7 +13,8 @@ namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
 inline constexpr std::size_t max_path_bytes = 4'096;  // what the system takes as a path
 
-CASCOR_CACHE_DEF std::vector<Field> fields_of(CacheConfig& c) {
+template <class CascorWhenUsed>
+std::vector<Field<CascorWhenUsed>> Field<CascorWhenUsed>::all_of(CacheConfig& c) {
   using std::chrono::hours;
   using std::chrono::milliseconds;
   constexpr milliseconds none{0};
@@ -65,7 +66,8 @@ CASCOR_CACHE_DEF std::vector<Field> fields_of(CacheConfig& c) {
   };
 }
 
-CASCOR_CACHE_DEF std::vector<NamedPrefix> named_prefixes(KeyPrefixes& prefixes) {
+template <class CascorWhenUsed>
+std::vector<NamedPrefix<CascorWhenUsed>> NamedPrefix<CascorWhenUsed>::all_of(KeyPrefixes& prefixes) {
   return {{"metrics", "key_prefixes.metrics", &prefixes.metrics},
           {"topology", "key_prefixes.topology", &prefixes.topology},
           {"session", "key_prefixes.session", &prefixes.session},
@@ -91,64 +93,92 @@ bool take_choice(Choice* target, std::initializer_list<Choice> choices, std::str
   return false;
 }
 
-CASCOR_CACHE_DEF bool FlagValue::take(std::string_view text) const { return take_parsed(target, parse_flag(text)); }
-CASCOR_CACHE_DEF bool CountValue::take(std::string_view text) const { return take_parsed(target, parse_count(text)); }
-CASCOR_CACHE_DEF bool SecondsValue::take(std::string_view text) const {
+template <class CascorWhenUsed>
+bool Field<CascorWhenUsed>::FlagValue::take(View text) const {
+  return take_parsed(target, parse_flag(text));
+}
+template <class CascorWhenUsed>
+bool Field<CascorWhenUsed>::CountValue::take(View text) const {
+  return take_parsed(target, parse_count(text));
+}
+template <class CascorWhenUsed>
+bool Field<CascorWhenUsed>::SecondsValue::take(View text) const {
   return take_parsed(target, parse_seconds(text));
 }
 
-CASCOR_CACHE_DEF std::string SecondsValue::text() const { return seconds_text(*target); }
+template <class CascorWhenUsed>
+std::string Field<CascorWhenUsed>::SecondsValue::text() const {
+  return seconds_text(*target);
+}
 
-CASCOR_CACHE_DEF std::string SecondsValue::accepted() const {
+template <class CascorWhenUsed>
+std::string Field<CascorWhenUsed>::SecondsValue::accepted() const {
   return "seconds from " + seconds_text(low) + " to " + seconds_text(high) + ", fractions allowed";
 }
 
-CASCOR_CACHE_DEF bool TypeValue::take(std::string_view text) const {
+template <class CascorWhenUsed>
+bool Field<CascorWhenUsed>::TypeValue::take(View text) const {
   return take_choice(target, {CacheType::redis, CacheType::memory}, text);
 }
 
-CASCOR_CACHE_DEF bool TypeValue::valid() const { return *target == CacheType::redis || *target == CacheType::memory; }
+template <class CascorWhenUsed>
+bool Field<CascorWhenUsed>::TypeValue::valid() const {
+  return *target == CacheType::redis || *target == CacheType::memory;
+}
 
-CASCOR_CACHE_DEF std::string TypeValue::text() const { return std::string{to_string(*target)}; }
+template <class CascorWhenUsed>
+std::string Field<CascorWhenUsed>::TypeValue::text() const {
+  return std::string{to_string(*target)};
+}
 
-CASCOR_CACHE_DEF bool EvictionValue::take(std::string_view text) const {
+template <class CascorWhenUsed>
+bool Field<CascorWhenUsed>::EvictionValue::take(View text) const {
   return take_choice(target, {Eviction::lru, Eviction::s3fifo}, text);
 }
 
-CASCOR_CACHE_DEF bool TextValue::take(std::string_view text) const {
+template <class CascorWhenUsed>
+bool Field<CascorWhenUsed>::TextValue::take(View text) const {
   *target = text;
   return true;
 }
 
-CASCOR_CACHE_DEF bool TextValue::valid() const {
+template <class CascorWhenUsed>
+bool Field<CascorWhenUsed>::TextValue::valid() const {
   return target->size() >= low && target->size() <= high && is_plain_text(*target);
 }
 
-CASCOR_CACHE_DEF std::string TextValue::accepted() const {
+template <class CascorWhenUsed>
+std::string Field<CascorWhenUsed>::TextValue::accepted() const {
   return "printable UTF-8 text, " + (low == 0 ? "at most " : std::to_string(low) + " to ") + std::to_string(high) +
          " bytes";
 }
 
-CASCOR_CACHE_DEF bool PathValue::take(std::string_view text) const {
+template <class CascorWhenUsed>
+bool Field<CascorWhenUsed>::PathValue::take(View text) const {
   *target = text;
   return true;
 }
 
-CASCOR_CACHE_DEF bool PathValue::valid() const {
-  std::string text = target->string();
+template <class CascorWhenUsed>
+bool Field<CascorWhenUsed>::PathValue::valid() const {
+  String text = target->string();
   return TextValue{&text, 1, max_path_bytes}.valid();
 }
 
-CASCOR_CACHE_DEF std::string PathValue::accepted() const { return TextValue{nullptr, 1, max_path_bytes}.accepted(); }
+template <class CascorWhenUsed>
+std::string Field<CascorWhenUsed>::PathValue::accepted() const {
+  return TextValue{nullptr, 1, max_path_bytes}.accepted();
+}
 
-CASCOR_CACHE_DEF bool PrefixNamesValue::take(std::string_view text) const {
-  const auto trimmed = [](std::string_view name) {
+template <class CascorWhenUsed>
+bool Field<CascorWhenUsed>::PrefixNamesValue::take(View text) const {
+  const auto trimmed = [](View name) {
     const auto first = name.find_first_not_of(' ');
-    if (first == std::string_view::npos) return std::string{};
-    return std::string{name.substr(first, name.find_last_not_of(' ') - first + 1)};
+    if (first == View::npos) return String{};
+    return String{name.substr(first, name.find_last_not_of(' ') - first + 1)};
   };
   target->clear();
-  for (auto comma = text.find(','); comma != std::string_view::npos; comma = text.find(',')) {
+  for (auto comma = text.find(','); comma != View::npos; comma = text.find(',')) {
     target->push_back(trimmed(text.substr(0, comma)));
     text.remove_prefix(comma + 1);
   }
@@ -156,31 +186,36 @@ CASCOR_CACHE_DEF bool PrefixNamesValue::take(std::string_view text) const {
   return true;
 }
 
-CASCOR_CACHE_DEF bool PrefixNamesValue::valid() const {
+template <class CascorWhenUsed>
+bool Field<CascorWhenUsed>::PrefixNamesValue::valid() const {
   KeyPrefixes prefixes;
-  const auto known = named_prefixes(prefixes);
-  const auto is_known = [&](const std::string& name) {
-    return std::any_of(known.begin(), known.end(), [&](const NamedPrefix& prefix) { return prefix.name == name; });
+  const auto known = NamedPrefix<CascorWhenUsed>::all_of(prefixes);
+  const auto is_known = [&](const String& name) {
+    return std::any_of(known.begin(), known.end(), [&](const auto& prefix) { return prefix.name == name; });
   };
   return !target->empty() && std::all_of(target->begin(), target->end(), is_known);
 }
 
-CASCOR_CACHE_DEF std::string PrefixNamesValue::text() const {
-  std::string text;
+template <class CascorWhenUsed>
+std::string Field<CascorWhenUsed>::PrefixNamesValue::text() const {
+  String text;
   for (const auto& name : *target) text += (text.empty() ? "" : ", ") + name;
   return text;
 }
 
-CASCOR_CACHE_DEF std::string PrefixNamesValue::accepted() const {
+template <class CascorWhenUsed>
+std::string Field<CascorWhenUsed>::PrefixNamesValue::accepted() const {
   return "one or more of metrics, topology, session, history, control";
 }
 
-CASCOR_CACHE_DEF bool UrlValue::take(std::string_view text) const {
+template <class CascorWhenUsed>
+bool Field<CascorWhenUsed>::UrlValue::take(View text) const {
   *target = text;
   return true;
 }
 
-CASCOR_CACHE_DEF std::string UrlValue::problem() const {
+template <class CascorWhenUsed>
+std::string Field<CascorWhenUsed>::UrlValue::problem() const {
   try {
     if (RedisUrl::parse(*target).tls && CASCOR_CACHE_TLS == 0)
       return "found " + shown_url(*target) +
@@ -191,27 +226,32 @@ CASCOR_CACHE_DEF std::string UrlValue::problem() const {
   return {};
 }
 
-CASCOR_CACHE_DEF bool SecretValue::take(std::string_view text) const {
+template <class CascorWhenUsed>
+bool Field<CascorWhenUsed>::SecretValue::take(View text) const {
   *target = text;
   return true;
 }
 
-CASCOR_CACHE_DEF std::string Field::variable() const {
+template <class CascorWhenUsed>
+std::string Field<CascorWhenUsed>::variable() const {
   if (path == "password") return "REDIS_PASSWORD";  // the name that every Redis tool gives it
-  std::string name = "CASCOR_CACHE_";
+  String name = "CASCOR_CACHE_";
   for (const char c : path) name += c == '.' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
   return name;
 }
 
-CASCOR_CACHE_DEF std::string Field::text() const {
+template <class CascorWhenUsed>
+std::string Field<CascorWhenUsed>::text() const {
   return std::visit([](const auto& v) { return v.text(); }, value);
 }
 
-CASCOR_CACHE_DEF std::string Field::accepted() const {
+template <class CascorWhenUsed>
+std::string Field<CascorWhenUsed>::accepted() const {
   return std::visit([](const auto& v) { return v.accepted(); }, value);
 }
 
-CASCOR_CACHE_DEF std::string Field::yaml() const {
+template <class CascorWhenUsed>
+std::string Field<CascorWhenUsed>::yaml() const {
   if (const auto* url = std::get_if<UrlValue>(&value))
     return yaml_quoted(url->valid() ? to_string(RedisUrl::parse(*url->target)) : shown_url(*url->target));
   if (std::holds_alternative<SecretValue>(value)) return text().empty() ? "\"\"" : "\"***\"";
@@ -221,20 +261,27 @@ CASCOR_CACHE_DEF std::string Field::yaml() const {
 }
 
 /// What was found, for a message. A URL in the wrong place may still hold a password.
-CASCOR_CACHE_FN std::string found_text(const std::string& text) {
+CASCOR_CACHE_FN std::string found_text(const Dependent<std::string, CascorWhenUsed>& text) {
   return "found " + (text.find("://") == std::string::npos ? shown(text) : shown_url(text));
 }
 
-CASCOR_CACHE_DEF std::string Field::take(const std::string& new_text) const {
+template <class CascorWhenUsed>
+std::string Field<CascorWhenUsed>::take(const String& new_text) const {
   if (!std::visit([&](const auto& v) { return v.take(new_text); }, value))
     return found_text(new_text) + "; accepted: " + accepted();
   return problem();
 }
 
-CASCOR_CACHE_DEF std::string Field::problem() const {
+template <class CascorWhenUsed>
+std::string Field<CascorWhenUsed>::problem() const {
   if (const auto* url = std::get_if<UrlValue>(&value)) return url->problem();
   if (std::visit([](const auto& v) { return v.valid(); }, value)) return {};
   return found_text(text()) + "; accepted: " + accepted();
 }
+
+#if defined(CASCOR_CACHE_COMPILED)
+template struct Field<>;
+template struct NamedPrefix<>;
+#endif
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail

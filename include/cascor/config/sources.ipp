@@ -19,7 +19,7 @@ template <class CascorWhenUsed>
 class YamlSettings {
  public:
   YamlSettings(CacheConfig& config, Places& places, const std::string& source, const Environment& environment)
-      : fields_{fields_of(config)}, places_{places}, source_{source}, environment_{environment} {}
+      : fields_{Field<CascorWhenUsed>::all_of(config)}, places_{places}, source_{source}, environment_{environment} {}
 
   void apply(const YamlNode& root) {
     if (const auto* backend = section(root, "the file", "backend"))
@@ -72,9 +72,9 @@ class YamlSettings {
     const std::string path = prefix + key.text;
     // A key with a dot in it ("tls.verify: true") is not the nested key.
     const bool nested_name = key.text.find('.') != std::string::npos;
-    const auto is_this = [&](const Field& field) { return field.path == path; };
+    const auto is_this = [&](const auto& field) { return field.path == path; };
     const auto field = nested_name ? fields_.end() : std::find_if(fields_.begin(), fields_.end(), is_this);
-    const auto is_inside = [&](const Field& f) { return f.path.starts_with(path + '.'); };
+    const auto is_inside = [&](const auto& f) { return f.path.starts_with(path + '.'); };
     if (field != fields_.end())
       apply_value(*field, value, value.kind == YamlNode::Kind::null ? key : value);
     else if (!nested_name && std::any_of(fields_.begin(), fields_.end(), is_inside))
@@ -86,7 +86,7 @@ class YamlSettings {
   }
 
   /// `mark` is where an error is shown: nothing at all has no place of its own.
-  void apply_value(const Field& field, const YamlNode& value, const YamlNode& mark) {
+  void apply_value(const Field<CascorWhenUsed>& field, const YamlNode& value, const YamlNode& mark) {
     const std::string path{field.path};
     std::string text;
     if (value.kind == YamlNode::Kind::scalar) {
@@ -115,7 +115,7 @@ class YamlSettings {
     return paths;
   }
 
-  std::vector<Field> fields_;
+  std::vector<Field<CascorWhenUsed>> fields_;
   Places& places_;
   const std::string& source_;
   const Environment& environment_;
@@ -127,14 +127,15 @@ CASCOR_CACHE_DEF void apply_yaml(CacheConfig& config, Places& places, std::strin
   YamlSettings<void>{config, places, source, environment}.apply(document.root());
 }
 
-CASCOR_CACHE_FN void apply_variable(const Field& field, const std::string& name, const std::string& text) {
+CASCOR_CACHE_FN void apply_variable(const Field<CascorWhenUsed>& field, const std::string& name,
+                                    const std::string& text) {
   const auto problem = field.take(text);
   if (!problem.empty()) throw ConfigError{name + ": " + std::string{field.path} + ": " + problem, config_hint};
 }
 
 CASCOR_CACHE_DEF void apply_environment(CacheConfig& config, Places& places, const Environment& environment) {
   std::vector<std::string> known{"CASCOR_CACHE_CONFIG"};  // names the file: load_default() reads it
-  for (const auto& field : fields_of(config)) {
+  for (const auto& field : Field<CascorWhenUsed>::all_of(config)) {
     const auto variable = known.emplace_back(field.variable());
     const auto found = environment.find(variable);
     if (found == environment.end()) continue;
