@@ -2,13 +2,11 @@
 // that says why, and no answer ever reaches another call.
 #include <signal.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <catch2/catch.hpp>
-#include <functional>
-#include <random>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "cascor/core/errors.hpp"
@@ -16,7 +14,6 @@
 #include "support/fault_proxy.hpp"
 #include "support/redis_client.hpp"
 #include "support/signal_storm.hpp"
-#include "support/threads.hpp"
 
 using namespace std::chrono_literals;
 using namespace support;
@@ -53,7 +50,7 @@ void prepare(RedisServer& server, int number) {
 
 struct Call {
   const char* name;
-  std::function<int(KeyValueStore&, Deadline)> make;
+  int (*make)(KeyValueStore&, Deadline);
 };
 
 const std::array<std::string_view, 3> doomed_keys{doomed[0], doomed[1], doomed[2]};
@@ -104,6 +101,10 @@ const std::vector<Suffered> faults{
     {"reset before the command got there", Fault::drop(), ErrorCode::connection, false},
     {"refused", Fault::refuse(), ErrorCode::connection, false},
 };
+
+bool is_for_all(const Suffered& suffered) {
+  return suffered.fault.kind == Fault::Kind::refuse || suffered.fault.kind == Fault::Kind::full;
+}
 
 // What ends at once is given time, so that it is not a machine that is busy that ends it.
 cascor::milliseconds patience(const Suffered& suffered) {
@@ -173,10 +174,9 @@ TEST_CASE("a connection that suffers while others are well costs a call that may
   RedisServer server;
   const bool unix_socket = GENERATE(false, true);
   for (const Suffered& suffered : faults) {
-    const bool for_all = suffered.fault.kind == Fault::Kind::refuse || suffered.fault.kind == Fault::Kind::full;
-    if (suffered.error != ErrorCode::connection || for_all) continue;
+    if (suffered.error != ErrorCode::connection || is_for_all(suffered)) continue;
     for (const Call& call : calls) {
-      if (call.make == nullptr || std::string_view{call.name} == "increment") continue;
+      if (call.make == increment) continue;
       INFO(call.name << ": " << suffered.name << (unix_socket ? ", Unix socket" : ", TCP"));
       FaultProxy proxy{server, unix_socket};
       RedisBackend backend{options_for(proxy)};
@@ -186,7 +186,7 @@ TEST_CASE("a connection that suffers while others are well costs a call that may
       proxy.choose([](std::size_t) { return Fault::pass(); });
       const int answer = call.make(backend, in(20s));
       // What the first attempt has removed, the second does not find.
-      const bool removes = std::string_view{call.name}.starts_with("erase");
+      const bool removes = call.make == erase_many || call.make == erase_matching;
       CHECK((answer == 3 || (removes && suffered.runs_on_the_server && answer == 0)));
     }
   }
@@ -203,6 +203,8 @@ TEST_CASE("what must not happen twice is sent once, whatever became of the answe
     prepare(server, 1);
     REQUIRE(increment(backend, in(20s)) == 1);
     proxy.set(suffered.fault);
+    // A second attempt would find a connection that is well, and count again.
+    if (!is_for_all(suffered)) proxy.choose([](std::size_t) { return Fault::pass(); });
     CHECK(end_of([&] { return increment(backend, in(patience(suffered))); }).how == to_string(suffered.error));
     proxy.heal();
     // Through the same server after it: what was sent by then has been run.
