@@ -1,11 +1,10 @@
 // What networks do to connections, done by a proxy before a real server: every call ends by its deadline with the error
 // that says why, and no answer ever reaches another call.
-#include <signal.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <string>
 #include <vector>
 
@@ -61,6 +60,7 @@ int get(KeyValueStore& store, Deadline by) {
 }
 int set_many(KeyValueStore& store, Deadline by) {
   std::vector<StoreEntry> entries;
+  entries.reserve(doomed_keys.size());
   for (const auto& key : doomed_keys) entries.push_back({key, "new", cascor::no_expiry, cascor::present});
   const auto outcomes = store.set_many(entries, by);
   return static_cast<int>(std::count_if(outcomes.begin(), outcomes.end(), [](const auto& one) { return one.stored; }));

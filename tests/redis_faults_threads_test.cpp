@@ -1,8 +1,7 @@
 // Many threads at once on connections that fail at random: whatever comes back is the caller's own.
-#include <signal.h>
-
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <random>
 #include <string>
 #include <string_view>
@@ -37,6 +36,7 @@ struct Tally {
 
 std::vector<std::string> make_keys() {
   std::vector<std::string> keys;
+  keys.reserve(64);
   for (int i = 0; i < 64; ++i) keys.push_back("key:" + std::to_string(i));
   return keys;
 }

@@ -129,6 +129,7 @@ void call(RedisBackend& backend, unsigned which) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name for it
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const support::TemporaryFolder folder;  // goes with the process, which its answerer outlives by a moment
   static Answerer& answerer = *new Answerer{folder};

@@ -47,6 +47,7 @@ std::string made_of(std::string_view bytes, const std::vector<std::size_t>& size
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name for it
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes{reinterpret_cast<const char*>(data), size};
   const std::string whole = made_of(bytes, {std::max<std::size_t>(size, 1)});
