@@ -15,7 +15,7 @@
 
 using namespace std::chrono_literals;
 using cascor::Deadline;
-using cascor::redis::Connection;
+using Connection = cascor::redis::Connection<>;
 using cascor::redis::dial;
 using cascor::redis::RedisOptions;
 using cascor::redis::Transport;
