@@ -44,6 +44,12 @@ void fill(RedisServer& server, const std::vector<std::string>& keys) {
   REQUIRE(server.raw(command).text == "OK");
 }
 
+// A call that shares no connection with others: it asks for too much.
+void call_alone(RedisBackend& backend) {
+  const auto names = numbered("nothing:", 20);
+  (void)backend.get_many(Keys{names.begin(), names.end()}, in(30s));
+}
+
 // How many commands of that name the server has run.
 std::size_t calls_of(RedisServer& server, const std::string& command) {
   const std::string stats = server.info("cmdstat_" + command);  // "calls=3,usec=…"
@@ -223,7 +229,7 @@ TEST_CASE("however many idle connections the server closed, the caller notices n
   RedisBackend backend{options_for(server)};
   server.raw("SET", "k", "v");
   server.pause();
-  std::thread callers{[&] { in_threads(8, [&](std::size_t) { (void)backend.get("k", in(30s)); }); }};
+  std::thread callers{[&] { in_threads(8, [&](std::size_t) { call_alone(backend); }); }};
   CHECK(eventually([&] { return backend.pool().in_use == 8; }));
   server.resume();
   callers.join();
@@ -235,15 +241,23 @@ TEST_CASE("however many idle connections the server closed, the caller notices n
 TEST_CASE("when something on the way has forgotten the idle connections, one call times out and the next dials") {
   std::atomic<bool> forgotten{false};
   std::atomic<std::size_t> waiting{0};
+  std::string nils;
+  for (int i = 0; i < 20; ++i) nils += "$-1\r\n";
   ScriptedServer server{[&](ScriptedConnection& c, std::size_t number) {
     while (const auto command = c.command()) {
       if (forgotten && number < 4) return c.ignore();
-      if (command->front() == "GET" && ++waiting < 4) (void)eventually([&] { return waiting >= 4; });
-      c.send(command->front() == "GET" ? "$1\r\nv\r\n" : "+OK\r\n");
+      if (command->front() == "GET") {
+        c.send("$1\r\nv\r\n");
+      } else if (command->front() == "MGET") {
+        if (++waiting < 4) (void)eventually([&] { return waiting >= 4; });
+        c.send("*20\r\n" + nils);
+      } else {
+        c.send("+OK\r\n");
+      }
     }
   }};
   RedisBackend backend{options_for(server)};
-  in_threads(4, [&](std::size_t) { (void)backend.get("k", in(30s)); });  // four at once: four connections
+  in_threads(4, [&](std::size_t) { call_alone(backend); });  // four at once: four connections
   REQUIRE(backend.pool().size == 4);
   forgotten = true;
   CHECK_THROWS_AS(backend.get("k", in(100ms)), cascor::TimeoutError);

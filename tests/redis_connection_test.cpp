@@ -16,8 +16,8 @@ using cascor::AuthenticationError;
 using cascor::ConnectionError;
 using cascor::Reply;
 using cascor::redis::Answer;
-using cascor::redis::Batch;
-using cascor::redis::Connection;
+using Batch = cascor::redis::Batch<>;
+using Connection = cascor::redis::Connection<>;
 using cascor::redis::RedisOptions;
 
 namespace {

@@ -15,11 +15,18 @@
 using namespace std::chrono_literals;
 using namespace support;
 using cascor::redis::Answer;
-using cascor::redis::Batch;
-using cascor::redis::ConnectionPool;
+using Batch = cascor::redis::Batch<>;
 using cascor::redis::RedisOptions;
 
 namespace {
+
+// A pool with the randomness that an engine gives it.
+struct Randomness {
+  cascor::detail::Random random{[] { return std::uint64_t{0}; }};
+};
+struct ConnectionPool : Randomness, cascor::redis::ConnectionPool<> {
+  explicit ConnectionPool(const RedisOptions& options) : cascor::redis::ConnectionPool<>{options, random} {}
+};
 
 Batch ping() { return Batch{}.add({Answer::status}, "PING"); }
 
@@ -29,7 +36,7 @@ std::string id_of(ConnectionPool::Lease& lease) {
 
 // A lease that may be ended when the test wants.
 std::unique_ptr<ConnectionPool::Lease> lease_from(ConnectionPool& pool) {
-  return std::unique_ptr<ConnectionPool::Lease>(new ConnectionPool::Lease(pool.acquire(in(10s))));
+  return std::make_unique<ConnectionPool::Lease>(pool.acquire(in(10s)));
 }
 
 RedisOptions options_of(const RedisServer& server, std::size_t max_connections) {
@@ -55,7 +62,7 @@ TEST_CASE("calls one after the other use one connection") {
   CHECK(state.in_use == 0);
   CHECK(state.waiting == 0);
   CHECK(state.max == 10);
-  pool.close_idle();
+  pool.close_unused_since(cascor::TimePoint::max());
   CHECK(pool.state().size == 0);
   CHECK(eventually([&] { return server.clients() == 0; }));
 }

@@ -10,7 +10,7 @@
 
 using cascor::Reply;
 using cascor::redis::append_command;
-using cascor::redis::ReplyReader;
+using ReplyReader = cascor::redis::ReplyReader<>;
 using namespace std::literals;
 
 namespace {

@@ -1,7 +1,6 @@
 // One connection to one server: dialled, introduced, then batches of commands, each answered in order.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -9,56 +8,43 @@
 #include <string_view>
 #include <vector>
 
+#include "cascor/redis/batch.hpp"
 #include "cascor/redis/options.hpp"
 #include "cascor/redis/protocol.hpp"
+#include "cascor/redis/stopper.hpp"
 #include "cascor/redis/transport.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::redis {
 
-/// The kind of answer that a command has. An error fits everywhere, nil where a string may be.
-struct Answer {
-  enum Kind : unsigned char { any, status, status_or_nil, string, integer, array };
-  Kind kind = any;
-  std::size_t elements = 0;  ///< of an array; 0: however many
-
-  CASCOR_CACHE_FN bool fits(const Reply& reply) const noexcept;
-};
-
-/// Commands written one behind the other, to be sent as one, each with the kind of answer that it has.
-class Batch {
- public:
-  template <class... Words>
-  Batch& add(Answer answer, const Words&... words) {
-    const std::array<std::string_view, sizeof...(Words)> all{std::string_view{words}...};
-    return add_words(answer, all);
-  }
-  Batch& add_words(Answer answer, std::span<const std::string_view> words) {
-    append_command(bytes_, words);
-    answers_.push_back(answer);
-    return *this;
-  }
-  std::string_view bytes() const noexcept { return bytes_; }
-  std::size_t commands() const noexcept { return answers_.size(); }
-  const std::vector<Answer>& answers() const noexcept { return answers_; }
-
- private:
-  std::string bytes_;
-  std::vector<Answer> answers_;
-};
-
 /// For one thread at a time: the pool lends it. Whatever went wrong on it, it is broken for good: a late answer can
 /// never be taken for another call's.
+template <class CascorWhenUsed = void>
 class Connection {
  public:
   /// Dials, authenticates and selects the database, in one round trip. Throws ConnectionError or TimeoutError, and the
-  /// server's refusal as its type with "Error connecting to Redis on …" in front.
-  CASCOR_CACHE_FN Connection(const RedisOptions& options, Deadline by);
+  /// server's refusal as its type with "Error connecting to Redis on …" in front. `stopper` may end all that is done on
+  /// it, and must outlive it.
+  Connection(const RedisOptions& options, Deadline by, Stopper<CascorWhenUsed>* stopper = nullptr);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection();
 
   /// Sends the batch and reads an answer for each of its commands; error replies are answers. Throws TimeoutError or
   /// ConnectionError, the latter also for an answer of a kind that the command does not have, and is broken then.
-  CASCOR_CACHE_FN std::vector<Reply> execute(const Batch& batch, Deadline by);
+  void execute(const Batch<CascorWhenUsed>& batch, std::span<Reply> replies, Deadline by);
+  std::vector<Reply> execute(const Batch<CascorWhenUsed>& batch, Deadline by);
+
+  /// The same by steps, for several callers' commands at once. It counts as broken from the first send until
+  /// settle() has found that nothing came that was not asked for. send() goes on from `sent`, and counts it up; after
+  /// a TimeoutError another thread may go on with it, or with receive().
+  void send(std::string_view bytes, std::size_t& sent, Deadline by);
+  std::size_t receive(Deadline by);
+  /// Takes the next answer if it is there. Throws ConnectionError for one that does not fit.
+  bool next(Answer expected, Reply& into);
+  void settle() noexcept;
 
   bool broken() const noexcept { return broken_; }
+  void give_up() noexcept { broken_ = true; }
   /// After a failed execute(): had any byte of the batch been handed to the system?
   bool had_sent() const noexcept { return sent_ > 0; }
   /// Has it carried a batch before the one that failed? Then it may have been closed while it was idle.
@@ -67,15 +53,22 @@ class Connection {
   /// Looks, without waiting, whether the peer has closed it or sent what nobody asked for.
   bool still_good() noexcept { return !broken_ && !reader_.holds_bytes() && !transport_->disturbed(); }
 
+  /// When it is to be replaced; never, until it is told.
+  void retire_at(TimePoint when) noexcept { retires_ = when; }
+  TimePoint retires() const noexcept { return retires_; }
+
  private:
-  CASCOR_CACHE_FN void introduce(const RedisOptions& options, Deadline by);
-  // As execute(); `replies` holds what came also when it throws.
-  CASCOR_CACHE_FN void exchange(const Batch& batch, std::vector<Reply>& replies, Deadline by);
+  void introduce(const RedisOptions& options, Deadline by);
+  // As execute(); `answered` counts the answers that came, also when it throws.
+  void exchange(const Batch<CascorWhenUsed>& batch, std::span<Reply> replies, std::size_t& answered, Deadline by);
 
   std::unique_ptr<Transport> transport_;
-  ReplyReader reader_;
+  Stopper<CascorWhenUsed>* stopper_;
+  const Clock* clock_;
+  ReplyReader<CascorWhenUsed> reader_;
   std::string peer_;
   TimePoint last_used_;
+  TimePoint retires_ = TimePoint::max();
   std::size_t sent_ = 0;
   bool served_ = false;
   bool broken_ = false;

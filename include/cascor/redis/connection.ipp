@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <array>
 #include <utility>
 
 #include "cascor/redis/connection.hpp"
@@ -10,27 +9,29 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI::redis {
 
-CASCOR_CACHE_DEF Connection::Connection(const RedisOptions& options, Deadline by)
-    : transport_{dial(options.endpoint, options.keepalive, by)},
+template <class CascorWhenUsed>
+Connection<CascorWhenUsed>::Connection(const RedisOptions& options, Deadline by, Stopper<CascorWhenUsed>* stopper)
+    : transport_{dial(options.endpoint, options.keepalive, by, stopper == nullptr ? -1 : stopper->fd())},
+      stopper_{stopper},
+      clock_{options.clock.get()},
       peer_{to_string(options.endpoint)},
-      last_used_{options.clock->now()} {
-  introduce(options, by);
-}
-
-CASCOR_CACHE_DEF bool Answer::fits(const Reply& reply) const noexcept {
-  switch (reply.kind) {
-    case Reply::Kind::error: return true;
-    case Reply::Kind::nil: return kind == any || kind == string || kind == status_or_nil;
-    case Reply::Kind::status: return kind == any || kind == status || kind == status_or_nil;
-    case Reply::Kind::string: return kind == any || kind == string;
-    case Reply::Kind::integer: return kind == any || kind == integer;
-    case Reply::Kind::array:
-      return kind == any || (kind == array && (elements == 0 || elements == reply.elements.size()));
+      last_used_{clock_->now()} {
+  if (stopper_ != nullptr) stopper_->add(*transport_);
+  try {
+    introduce(options, by);
+  } catch (...) {
+    if (stopper_ != nullptr) stopper_->remove(*transport_);
+    throw;
   }
-  return false;
 }
 
-CASCOR_CACHE_DEF void Connection::introduce(const RedisOptions& options, Deadline by) {
+template <class CascorWhenUsed>
+Connection<CascorWhenUsed>::~Connection() {
+  if (stopper_ != nullptr) stopper_->remove(*transport_);
+}
+
+template <class CascorWhenUsed>
+void Connection<CascorWhenUsed>::introduce(const RedisOptions& options, Deadline by) {
   const std::string before = "Error connecting to Redis on " + peer_ + ": ";
   std::string password;
   try {
@@ -42,7 +43,7 @@ CASCOR_CACHE_DEF void Connection::introduce(const RedisOptions& options, Deadlin
         "a secret."};
   }
   constexpr Answer ok{Answer::status};
-  Batch batch;
+  Batch<CascorWhenUsed> batch;
   if (!options.username.empty()) {
     batch.add(ok, "AUTH", options.username, password);
   } else if (!password.empty()) {
@@ -51,19 +52,20 @@ CASCOR_CACHE_DEF void Connection::introduce(const RedisOptions& options, Deadlin
   if (options.database != 0) batch.add(ok, "SELECT", std::to_string(options.database));
   batch.add(ok, "CLIENT", "SETNAME", "cascor-cache:" + std::to_string(::getpid()));
 
-  std::vector<Reply> replies;
+  std::vector<Reply> replies(batch.commands());
+  std::size_t answered = 0;
   try {
-    exchange(batch, replies, by);
+    exchange(batch, replies, answered, by);
   } catch (const ConnectionError& error) {
     // A server that has no room, or does not trust the address, says so unasked and hangs up.
-    if (replies.empty() || !replies.back().is_error()) {
+    if (answered == 0 || !replies[answered - 1].is_error()) {
       throw ConnectionError{before + without_secret(error.what(), password), error.hint()};
     }
   } catch (const TimeoutError& error) {
     throw TimeoutError{before + error.what(), error.hint()};
   }
   served_ = false;
-  for (std::size_t i = 0; i < replies.size(); ++i) {
+  for (std::size_t i = 0; i < answered; ++i) {
     if (!replies[i].is_error()) continue;
     // A name is a courtesy to the operator: it may be refused for itself, and is the first to meet what refuses all.
     const std::string& words = replies[i].text;
@@ -75,35 +77,62 @@ CASCOR_CACHE_DEF void Connection::introduce(const RedisOptions& options, Deadlin
   }
 }
 
-CASCOR_CACHE_DEF std::vector<Reply> Connection::execute(const Batch& batch, Deadline by) {
-  std::vector<Reply> replies;
-  replies.reserve(batch.commands());
-  exchange(batch, replies, by);
+template <class CascorWhenUsed>
+std::vector<Reply> Connection<CascorWhenUsed>::execute(const Batch<CascorWhenUsed>& batch, Deadline by) {
+  std::vector<Reply> replies(batch.commands());
+  execute(batch, replies, by);
   return replies;
 }
 
-CASCOR_CACHE_DEF void Connection::exchange(const Batch& batch, std::vector<Reply>& replies, Deadline by) {
+template <class CascorWhenUsed>
+void Connection<CascorWhenUsed>::execute(const Batch<CascorWhenUsed>& batch, std::span<Reply> replies, Deadline by) {
+  std::size_t answered = 0;
+  exchange(batch, replies, answered, by);
+}
+
+template <class CascorWhenUsed>
+void Connection<CascorWhenUsed>::exchange(const Batch<CascorWhenUsed>& batch, std::span<Reply> replies,
+                                          std::size_t& answered, Deadline by) {
   sent_ = 0;
-  broken_ = true;  // until every answer is in: whatever throws on the way leaves it so
-  transport_->send(batch.bytes(), sent_, by);
-  std::array<char, 16 * 1024> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): written before it is read
-  while (replies.size() < batch.commands()) {
-    if (auto reply = reader_.next()) {
-      if (!batch.answers()[replies.size()].fits(*reply)) {
-        throw ConnectionError{"Redis on " + peer_ + " gave an answer of a kind that the command does not have",
-                              "Something other than Redis answers there, or changes its answers: look at the host, the "
-                              "port and any proxies."};
-      }
-      replies.push_back(std::move(*reply));
-      continue;
-    }
-    const std::size_t got = transport_->receive(buffer, by);
-    reader_.feed({buffer.data(), got});
+  send(batch.bytes(), sent_, by);
+  for (; answered < batch.commands(); ++answered) {
+    while (!next(batch.answer(answered), replies[answered])) receive(by);
   }
+  settle();
+}
+
+template <class CascorWhenUsed>
+void Connection<CascorWhenUsed>::send(std::string_view bytes, std::size_t& sent, Deadline by) {
+  broken_ = true;
+  last_used_ = clock_->now();
+  transport_->send(bytes.substr(sent), sent, by);
+}
+
+template <class CascorWhenUsed>
+std::size_t Connection<CascorWhenUsed>::receive(Deadline by) {
+  const std::size_t got = transport_->receive(reader_.space(), by);
+  reader_.received(got);
+  return got;
+}
+
+template <class CascorWhenUsed>
+bool Connection<CascorWhenUsed>::next(Answer expected, Reply& into) {
+  if (!reader_.next(into)) return false;
+  if (expected.fits(into)) return true;
+  throw ConnectionError{"Redis on " + peer_ + " gave an answer of a kind that the command does not have",
+                        "Something other than Redis answers there, or changes its answers: look at the host, the "
+                        "port and any proxies."};
+}
+
+template <class CascorWhenUsed>
+void Connection<CascorWhenUsed>::settle() noexcept {
   // What came unasked would be taken for the next call's answer.
   broken_ = reader_.holds_bytes();
   served_ = true;
-  last_used_ = by.clock().now();
 }
+
+#if defined(CASCOR_CACHE_COMPILED)
+template class Connection<>;
+#endif
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::redis

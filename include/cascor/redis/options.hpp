@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "cascor/core/clock.hpp"
 #include "cascor/core/log.hpp"
@@ -26,6 +27,19 @@ inline std::string to_string(const Endpoint& endpoint) {
   return (ipv6 ? '[' + endpoint.host + ']' : endpoint.host) + ':' + std::to_string(endpoint.port);
 }
 
+/// How the circuit breaker stands: calls pass; they fail at once; one call is finding out.
+enum class BreakerState : unsigned char { closed, open, half_open };
+
+/// "closed", "open", "half-open".
+constexpr std::string_view to_string(BreakerState state) noexcept {
+  switch (state) {
+    case BreakerState::closed: return "closed";
+    case BreakerState::open: return "open";
+    case BreakerState::half_open: break;
+  }
+  return "half-open";
+}
+
 struct RedisOptions {
   Endpoint endpoint;
   std::string username;
@@ -34,10 +48,19 @@ struct RedisOptions {
   int database = 0;
 
   std::size_t max_connections = 50;
+  /// How many of them short calls share when more are made at once; 0: what suits the machine, 2 to 4.
+  std::size_t shared_connections = 0;
   milliseconds timeout{5000};           ///< of a call, and of each round trip of a call that takes many
   bool retry = true;                    ///< send again what is safe to send twice
   bool keepalive = true;                ///< TCP keepalive
   milliseconds check_after_idle{1000};  ///< an idle connection this old is looked at before it is used
+  milliseconds max_idle{300'000};       ///< a connection unused for so long is closed, at the next call; 0: never
+  milliseconds max_lifetime{
+      3'600'000};  ///< a connection is closed at about this age, an eighth earlier at most; 0: never
+
+  /// Told of each change of the circuit breaker, in order, and why: the last error, or that the server answered. Called
+  /// on the thread that made the call, outside all locks; what it throws is swallowed.
+  std::function<void(BreakerState, std::string_view reason)> on_breaker;
 
   std::shared_ptr<const Clock> clock = SystemClock::shared();
   std::function<std::uint64_t()> random;  ///< 64 random bits, for jitter; empty: std::random_device's seed

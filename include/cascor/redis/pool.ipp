@@ -9,97 +9,158 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI::redis {
 
-CASCOR_CACHE_DEF ConnectionPool::Lease ConnectionPool::acquire(Deadline by) {
+template <class CascorWhenUsed>
+typename ConnectionPool<CascorWhenUsed>::Lease ConnectionPool<CascorWhenUsed>::acquire(Deadline by, bool* exhausted) {
+  const TimePoint now = options_.clock->now();
   while (true) {
     std::unique_lock lock{mutex_};
-    std::unique_ptr<Connection> connection;
+    if (stopper_.stopped()) stopper_.raise();
+    std::unique_ptr<Connection<CascorWhenUsed>> connection;
     if (!idle_.empty()) {
-      connection = std::move(idle_.back());
-      idle_.pop_back();
-    } else if (size_ < options_.max_connections) {
+      // Those that nobody has needed for long go one by one, before the one used last is lent.
+      const bool too_long =
+          options_.max_idle > milliseconds{0} && now - idle_.front()->last_used() >= options_.max_idle;
+      const auto chosen = too_long ? idle_.begin() : idle_.end() - 1;
+      connection = std::move(*chosen);
+      idle_.erase(chosen);
+      lock.unlock();
+      if (!too_long && worth_lending(*connection, now)) return {*this, std::move(connection)};
+      close(std::move(connection));
+      continue;
+    }
+    if (size_ < options_.max_connections) {
       ++size_;
     } else {
-      connection = wait_for_one(lock, by);
+      connection = wait_for_one(lock, by, exhausted);
     }
     lock.unlock();
-    if (!connection) return {*this, dial(by)};
-    if (worth_lending(*connection)) return {*this, std::move(connection)};
-    // Closed by the server while it was idle: let go of it, and look again.
-    connection.reset();
-    lock.lock();
-    hand_on_slot(lock);
+    return {*this, connection ? std::move(connection) : dial(by)};
   }
 }
 
 // With the slot counted in size_ already.
-CASCOR_CACHE_DEF std::unique_ptr<Connection> ConnectionPool::dial(Deadline by) {
+template <class CascorWhenUsed>
+std::unique_ptr<Connection<CascorWhenUsed>> ConnectionPool<CascorWhenUsed>::dial(Deadline by) {
   try {
-    return std::make_unique<Connection>(options_, by);
+    auto connection = std::make_unique<Connection<CascorWhenUsed>>(options_, by, &stopper_);
+    dialled_.fetch_add(1, std::memory_order_relaxed);
+    if (options_.max_lifetime > milliseconds{0}) {
+      // Those that were dialled together shall not all go together.
+      const auto most_jitter = static_cast<std::uint64_t>(options_.max_lifetime.count()) / 8;
+      const milliseconds jitter{static_cast<milliseconds::rep>(random_() % (most_jitter + 1))};
+      connection->retire_at(Deadline{*options_.clock, options_.max_lifetime - jitter}.at());
+    }
+    return connection;
   } catch (...) {
-    std::unique_lock lock{mutex_};
-    hand_on_slot(lock);
+    release_slot();
     throw;
   }
 }
 
 // Under the lock. A connection, or null for the right to dial one.
-CASCOR_CACHE_DEF std::unique_ptr<Connection> ConnectionPool::wait_for_one(std::unique_lock<std::mutex>& lock,
-                                                                          Deadline by) {
+template <class CascorWhenUsed>
+std::unique_ptr<Connection<CascorWhenUsed>> ConnectionPool<CascorWhenUsed>::wait_for_one(
+    std::unique_lock<std::mutex>& lock, Deadline by, bool* exhausted) {
   Waiter self;
   const milliseconds patience = std::min(by.remaining(), milliseconds{std::chrono::hours{24}});
   waiters_.push_back(&self);
-  if (self.woken.wait_for(lock, patience, [&self] { return self.connection || self.may_dial; })) {
+  short_.store(true, std::memory_order_relaxed);
+  if (self.woken.wait_for(lock, patience, [&self] { return self.connection || self.woken_to_dial; })) {
+    if (stopper_.stopped() && !self.connection) {
+      --size_;
+      stopper_.raise();
+    }
     return std::move(self.connection);
   }
   waiters_.erase(std::find(waiters_.begin(), waiters_.end(), &self));
-  throw TimeoutError{"Redis connection pool exhausted: " + std::to_string(size_) + " of " +
+  short_.store(!waiters_.empty(), std::memory_order_relaxed);
+  if (exhausted != nullptr) *exhausted = true;
+  throw TimeoutError{"Redis connection pool exhausted: " + std::to_string(size_ - idle_.size()) + " of " +
                          std::to_string(options_.max_connections) + " connections in use, " +
                          std::to_string(waiters_.size()) + " other callers waiting, waited " +
                          std::to_string(patience.count()) + " ms",
                      "Raise connection_pool.max_connections or connection_pool.timeout, or make fewer calls at once."};
 }
 
-CASCOR_CACHE_DEF void ConnectionPool::give_back(std::unique_ptr<Connection> connection) {
-  if (connection->broken()) {
-    connection.reset();  // closes the socket, outside the lock
-    std::unique_lock lock{mutex_};
-    return hand_on_slot(lock);
-  }
+template <class CascorWhenUsed>
+void ConnectionPool<CascorWhenUsed>::give_back(std::unique_ptr<Connection<CascorWhenUsed>> connection) noexcept {
+  if (!worth_keeping(*connection)) return close(std::move(connection));
   const std::lock_guard lock{mutex_};
-  if (waiters_.empty()) return idle_.push_back(std::move(connection));
-  Waiter* const next = waiters_.front();
-  waiters_.pop_front();
+  Waiter* const next = take_waiter();
+  if (next == nullptr) return idle_.push_back(std::move(connection));
   next->connection = std::move(connection);
   next->woken.notify_one();
 }
 
-// Under the lock: a connection is gone; whoever waits longest may dial in its place.
-CASCOR_CACHE_DEF void ConnectionPool::hand_on_slot(std::unique_lock<std::mutex>& /*lock*/) {
-  if (waiters_.empty()) {
+// Closes the socket outside the lock, and only then lets somebody dial in its place: the bound holds at the server too.
+template <class CascorWhenUsed>
+void ConnectionPool<CascorWhenUsed>::close(std::unique_ptr<Connection<CascorWhenUsed>> connection) noexcept {
+  connection.reset();
+  release_slot();
+}
+
+template <class CascorWhenUsed>
+void ConnectionPool<CascorWhenUsed>::release_slot() noexcept {
+  const std::lock_guard lock{mutex_};
+  Waiter* const next = take_waiter();
+  if (next == nullptr) {
     --size_;
     return;
   }
-  Waiter* const next = waiters_.front();
-  waiters_.pop_front();
-  next->may_dial = true;
+  next->woken_to_dial = true;
   next->woken.notify_one();
 }
 
-CASCOR_CACHE_DEF bool ConnectionPool::worth_lending(Connection& connection) const {
-  if (options_.clock->now() - connection.last_used() < options_.check_after_idle) return true;
-  return connection.still_good();
+// Under the lock: whoever waits longest, or null.
+template <class CascorWhenUsed>
+typename ConnectionPool<CascorWhenUsed>::Waiter* ConnectionPool<CascorWhenUsed>::take_waiter() noexcept {
+  if (waiters_.empty()) return nullptr;
+  Waiter* const next = waiters_.front();
+  waiters_.pop_front();
+  short_.store(!waiters_.empty(), std::memory_order_relaxed);
+  return next;
 }
 
-CASCOR_CACHE_DEF void ConnectionPool::close_idle() {
-  std::vector<std::unique_ptr<Connection>> closing;
+template <class CascorWhenUsed>
+bool ConnectionPool<CascorWhenUsed>::worth_lending(Connection<CascorWhenUsed>& connection,
+                                                   TimePoint now) const noexcept {
+  if (now >= connection.retires()) return false;
+  return now - connection.last_used() < options_.check_after_idle || connection.still_good();
+}
+
+template <class CascorWhenUsed>
+void ConnectionPool<CascorWhenUsed>::close_unused_since(TimePoint when) {
+  while (true) {
+    std::unique_ptr<Connection<CascorWhenUsed>> connection;
+    {
+      const std::lock_guard lock{mutex_};
+      if (idle_.empty() || idle_.front()->last_used() >= when) return;
+      connection = std::move(idle_.front());
+      idle_.erase(idle_.begin());
+    }
+    close(std::move(connection));
+  }
+}
+
+template <class CascorWhenUsed>
+void ConnectionPool<CascorWhenUsed>::stop() noexcept {
+  stopper_.stop();
   const std::lock_guard lock{mutex_};
-  closing.swap(idle_);
-  size_ -= closing.size();
+  while (Waiter* const next = take_waiter()) {
+    ++size_;  // the slot that it would have been given; it gives it back at once
+    next->woken_to_dial = true;
+    next->woken.notify_one();
+  }
 }
 
-CASCOR_CACHE_DEF PoolState ConnectionPool::state() const {
+template <class CascorWhenUsed>
+PoolState ConnectionPool<CascorWhenUsed>::state() const {
   const std::lock_guard lock{mutex_};
   return {size_, size_ - idle_.size(), waiters_.size(), options_.max_connections};
 }
+
+#if defined(CASCOR_CACHE_COMPILED)
+template class ConnectionPool<>;
+#endif
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::redis

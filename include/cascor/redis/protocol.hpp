@@ -28,25 +28,43 @@ inline constexpr std::size_t max_array_depth = 32;
 inline constexpr std::size_t max_string_bytes = std::size_t{1} << 30;
 inline constexpr std::size_t max_line_bytes = std::size_t{1} << 20;
 
-/// Cuts a stream of bytes into replies. For one thread; after an error it is of no more use.
+/// Cuts a stream of bytes into replies. A reply that is one line or one string is taken from the buffer as it stands;
+/// arrays, and whatever may be wrong, go through hiredis. For one thread; after an error it is of no more use.
+template <class CascorWhenUsed = void>
 class ReplyReader {
  public:
-  CASCOR_CACHE_FN ReplyReader();
+  ReplyReader();
   ReplyReader(const ReplyReader&) = delete;  // hiredis holds the address of current_
   ReplyReader& operator=(const ReplyReader&) = delete;
   ~ReplyReader() = default;
 
-  CASCOR_CACHE_FN void feed(std::string_view bytes);
+  /// Room for the next bytes, 16 KiB at least; received() tells how many of them have come.
+  std::span<char> space();
+  void received(std::size_t bytes) noexcept { end_ += bytes; }
+  void feed(std::string_view bytes);
+
   /// The next whole reply, if its bytes are all there. Throws ConnectionError where they are not RESP2.
-  CASCOR_CACHE_FN std::optional<Reply> next();
+  bool next(Reply& into);
+  std::optional<Reply> next();
   /// Are there bytes that no reply has taken?
-  CASCOR_CACHE_FN bool holds_bytes() const noexcept;
+  bool holds_bytes() const noexcept { return begin_ < end_ || within_array_; }
 
  private:
+  enum class Cut : unsigned char { whole, incomplete, not_simple };
   struct Free {
-    CASCOR_CACHE_FN void operator()(redisReader* reader) const noexcept;
+    void operator()(redisReader* reader) const noexcept;
   };
-  Reply current_;  // the reply under construction, across feeds
+
+  Cut cut_simple(Reply& into);
+  bool cut_by_hiredis(Reply& into);
+
+  // What was received and not taken yet is [begin_, end_) of the buffer.
+  std::unique_ptr<char[]> buffer_;
+  std::size_t capacity_ = 0;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+  Reply current_;              // what hiredis is building, across feeds
+  bool within_array_ = false;  // hiredis holds the beginning of a reply
   std::unique_ptr<redisReader, Free> reader_;
 };
 

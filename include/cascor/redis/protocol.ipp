@@ -8,6 +8,7 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
+#include <cstring>
 #include <new>
 #include <system_error>
 #include <utility>
@@ -92,12 +93,12 @@ CASCOR_CACHE_FN redisReplyObjectFunctions* reply_functions() {
   return &functions;
 }
 
-CASCOR_CACHE_FN void append_length(std::string& out, char type, std::size_t length) {
-  std::array<char, 24> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), length).ptr;
-  out.push_back(type);
-  out.append(digits.data(), end);
-  out.append("\r\n", 2);
+CASCOR_CACHE_FN char* write_length(char* at, char type, std::size_t length) noexcept {
+  *at++ = type;
+  at = std::to_chars(at, at + 20, length).ptr;
+  *at++ = '\r';
+  *at++ = '\n';
+  return at;
 }
 
 // Is what hiredis could not make a reply of yet one that may become whole? It stands behind the type's byte: a line
@@ -119,38 +120,152 @@ CASCOR_CACHE_FN [[noreturn]] void refuse_bytes(const std::string& found) {
 }  // namespace detail
 
 CASCOR_CACHE_DEF void append_command(std::string& out, std::span<const std::string_view> arguments) {
-  detail::append_length(out, '*', arguments.size());
+  constexpr std::size_t most_of_a_length = 24;
+  std::size_t most = most_of_a_length;
+  for (const std::string_view argument : arguments) most += most_of_a_length + argument.size();
+  const std::size_t before = out.size();
+  out.resize(before + most);  // one allocation, and the bytes are written once each
+  char* at = detail::write_length(out.data() + before, '*', arguments.size());
   for (const std::string_view argument : arguments) {
-    detail::append_length(out, '$', argument.size());
-    out.append(argument);
-    out.append("\r\n", 2);
+    at = detail::write_length(at, '$', argument.size());
+    at = std::copy(argument.begin(), argument.end(), at);
+    *at++ = '\r';
+    *at++ = '\n';
   }
+  out.resize(static_cast<std::size_t>(at - out.data()));
 }
 
-CASCOR_CACHE_DEF void ReplyReader::Free::operator()(redisReader* reader) const noexcept { redisReaderFree(reader); }
+template <class CascorWhenUsed>
+void ReplyReader<CascorWhenUsed>::Free::operator()(redisReader* reader) const noexcept {
+  redisReaderFree(reader);
+}
 
-CASCOR_CACHE_DEF ReplyReader::ReplyReader() : reader_{redisReaderCreateWithFunctions(detail::reply_functions())} {
+template <class CascorWhenUsed>
+ReplyReader<CascorWhenUsed>::ReplyReader() : reader_{redisReaderCreateWithFunctions(detail::reply_functions())} {
   if (!reader_) throw std::bad_alloc{};
   reader_->privdata = &current_;
   reader_->maxbuf = 1024 * 1024;  // keep the buffer between replies instead of freeing it at 16 KiB
 }
 
-CASCOR_CACHE_DEF void ReplyReader::feed(std::string_view bytes) {
-  redisReaderFeed(reader_.get(), bytes.data(), bytes.size());
+template <class CascorWhenUsed>
+std::span<char> ReplyReader<CascorWhenUsed>::space() {
+  constexpr std::size_t least = 16 * 1024;
+  if (begin_ == end_) begin_ = end_ = 0;
+  if (capacity_ - end_ < least) {
+    const std::size_t held = end_ - begin_;
+    if (begin_ < least || held > begin_) {  // moving down would not make enough room, or moves much for little
+      const std::size_t larger = std::max(2 * held + least, capacity_);
+      auto buffer = std::make_unique_for_overwrite<char[]>(larger);
+      if (held > 0) std::memcpy(buffer.get(), buffer_.get() + begin_, held);
+      buffer_ = std::move(buffer);
+      capacity_ = larger;
+    } else {
+      std::memmove(buffer_.get(), buffer_.get() + begin_, held);
+    }
+    begin_ = 0;
+    end_ = held;
+  }
+  return {buffer_.get() + end_, capacity_ - end_};
 }
 
-CASCOR_CACHE_DEF std::optional<Reply> ReplyReader::next() {
-  void* done = nullptr;
-  if (redisReaderGetReply(reader_.get(), &done) != REDIS_OK) {
-    detail::refuse_bytes(reader_->err == REDIS_ERR_OOM ? "larger than any answer" : std::string{reader_->errstr});
+template <class CascorWhenUsed>
+void ReplyReader<CascorWhenUsed>::feed(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const std::span<char> room = space();
+    const std::size_t some = std::min(room.size(), bytes.size());
+    std::memcpy(room.data(), bytes.data(), some);
+    received(some);
+    bytes.remove_prefix(some);
   }
-  if (done != nullptr) return std::move(current_);
-  if (!detail::may_grow({reader_->buf + reader_->pos, reader_->len - reader_->pos})) {
-    detail::refuse_bytes("larger than any answer");
-  }
-  return std::nullopt;
 }
 
-CASCOR_CACHE_DEF bool ReplyReader::holds_bytes() const noexcept { return reader_->pos < reader_->len; }
+template <class CascorWhenUsed>
+std::optional<Reply> ReplyReader<CascorWhenUsed>::next() {
+  Reply reply;
+  return next(reply) ? std::optional{std::move(reply)} : std::nullopt;
+}
+
+template <class CascorWhenUsed>
+bool ReplyReader<CascorWhenUsed>::next(Reply& into) {
+  constexpr std::size_t most_kept = 1024 * 1024;
+  Cut cut = within_array_ ? Cut::not_simple : cut_simple(into);
+  if (cut == Cut::not_simple) cut = cut_by_hiredis(into) ? Cut::whole : Cut::incomplete;
+  if (begin_ == end_ && capacity_ > most_kept) {  // a large value has passed: its memory is not needed for the next
+    buffer_.reset();
+    capacity_ = begin_ = end_ = 0;
+  }
+  return cut == Cut::whole;
+}
+
+// A status, an error, an integer, a string or a nil that stands whole at begin_. Anything that is not plainly one of
+// them is left to hiredis, which also knows what to say about it.
+template <class CascorWhenUsed>
+typename ReplyReader<CascorWhenUsed>::Cut ReplyReader<CascorWhenUsed>::cut_simple(Reply& into) {
+  if (begin_ == end_) return Cut::incomplete;
+  const char* const first = buffer_.get() + begin_;
+  const char* const last = buffer_.get() + end_;
+  const char type = *first;
+  if (type != '$' && type != '+' && type != ':' && type != '-') return Cut::not_simple;
+  const char* const line = first + 1;
+  const auto* const line_end = static_cast<const char*>(std::memchr(line, '\r', static_cast<std::size_t>(last - line)));
+  if (line_end == nullptr || line_end + 1 == last) {
+    return static_cast<std::size_t>(last - line) > max_line_bytes ? Cut::not_simple : Cut::incomplete;
+  }
+  if (line_end[1] != '\n') return Cut::not_simple;
+  const char* end = line_end + 2;
+  std::int64_t number = 0;
+  if (type == '$' || type == ':') {
+    const auto [parsed, error] = std::from_chars(line, line_end, number);
+    if (error != std::errc{} || parsed != line_end) return Cut::not_simple;
+  }
+  if (type == '$' && number != -1) {
+    if (number < 0 || static_cast<std::uint64_t>(number) > max_string_bytes) return Cut::not_simple;
+    if (last - end < number + 2) return Cut::incomplete;
+    if (end[number] != '\r' || end[number + 1] != '\n') return Cut::not_simple;
+    into.text.assign(end, static_cast<std::size_t>(number));
+    into.kind = Reply::Kind::string;
+    end += number + 2;
+  } else if (type == '+' || type == '-') {
+    into.text.assign(line, line_end);
+    into.kind = type == '+' ? Reply::Kind::status : Reply::Kind::error;
+  } else {
+    into.text.clear();
+    into.kind = type == ':' ? Reply::Kind::integer : Reply::Kind::nil;
+  }
+  into.integer = type == ':' ? number : 0;
+  into.elements.clear();
+  begin_ += static_cast<std::size_t>(end - first);
+  return Cut::whole;
+}
+
+template <class CascorWhenUsed>
+bool ReplyReader<CascorWhenUsed>::cut_by_hiredis(Reply& into) {
+  constexpr std::size_t piece = 16 * 1024;
+  while (true) {
+    // In pieces: what hiredis does not need for this reply comes back, and it would move all of it down each time.
+    const std::size_t some = std::min(end_ - begin_, piece);
+    if (some > 0 && redisReaderFeed(reader_.get(), buffer_.get() + begin_, some) == REDIS_OK) begin_ += some;
+    within_array_ = true;
+    void* done = nullptr;
+    if (redisReaderGetReply(reader_.get(), &done) != REDIS_OK) {
+      detail::refuse_bytes(reader_->err == REDIS_ERR_OOM ? "larger than any answer" : std::string{reader_->errstr});
+    }
+    if (done != nullptr) break;
+    if (!detail::may_grow({reader_->buf + reader_->pos, reader_->len - reader_->pos})) {
+      detail::refuse_bytes("larger than any answer");
+    }
+    if (begin_ == end_) return false;
+  }
+  // The reply was not whole before the last piece: what is left over is the end of that piece.
+  begin_ -= reader_->len - reader_->pos;
+  reader_->pos = reader_->len;
+  within_array_ = false;
+  into = std::move(current_);
+  return true;
+}
+
+#if defined(CASCOR_CACHE_COMPILED)
+template class ReplyReader<>;
+#endif
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::redis

@@ -1,6 +1,7 @@
 // The Redis engine: keys and values on one server, through a pool of connections.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -12,12 +13,16 @@
 
 #include "cascor/core/random.hpp"
 #include "cascor/core/store.hpp"
+#include "cascor/redis/batch.hpp"
+#include "cascor/redis/breaker_guard.hpp"
+#include "cascor/redis/pipeline.hpp"
 #include "cascor/redis/pool.hpp"
 #include "cascor/redis/retry.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::redis {
 
-/// See KeyValueStore. Dials at the first call.
+/// See KeyValueStore. Dials at the first call. Calls that are made at once share batches; see pipeline.hpp. Must
+/// outlive every call on it: stop() ends those under way, and the caller waits for them.
 template <class CascorWhenUsed = void>
 class RedisBackend final : public KeyValueStore {
  public:
@@ -41,19 +46,31 @@ class RedisBackend final : public KeyValueStore {
 
   void ping(Deadline by) override;
   ServerInfo info(Deadline by) override;
-  PoolState pool() const override { return pool_.state(); }
-  RemoteStats stats() const override { return {}; }
-  void stop() noexcept override {}
+  PoolState pool() const override;
+  RemoteStats stats() const override;
+  void stop() noexcept override { pipeline_.stop(); }
 
  private:
-  /// Sends the batch and returns its replies, trying again as RetryPolicy says.
-  std::vector<Reply> run(const Batch& batch, Repeat repeat, Deadline by);
-  /// The same for a single command; throws its error reply.
-  Reply run_one(const Batch& batch, Repeat repeat, Deadline by);
+  // What may be done with a batch.
+  struct Terms {
+    Repeat repeat = Repeat::safe;
+    bool may_share = true;
+    bool past_breaker = false;  // asked even while other calls fail at once
+  };
+
+  // Has every command of the batch answered, trying again as RetryPolicy says. Throws what went wrong otherwise; error
+  // replies are answers.
+  void run(const Batch<CascorWhenUsed>& batch, std::span<Reply> replies, const Terms& terms, Deadline by);
+  std::vector<Reply> run(const Batch<CascorWhenUsed>& batch, const Terms& terms, Deadline by);
+  // The same for a single command; throws its error reply.
+  Reply run_one(const Batch<CascorWhenUsed>& batch, const Terms& terms, Deadline by);
 
   RedisOptions options_;
   cascor::detail::Random random_;
-  ConnectionPool pool_;
+  ConnectionPool<CascorWhenUsed> pool_;
+  Pipeline<CascorWhenUsed> pipeline_;
+  BreakerGuard<CascorWhenUsed> breaker_;
+  std::atomic<std::uint64_t> retries_{0};
 };
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::redis

@@ -1,13 +1,14 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <set>
-#include <thread>
 #include <utility>
 
 #include "cascor/core/errors.hpp"
 #include "cascor/core/glob.hpp"
+#include "cascor/redis/command_rules.hpp"
 #include "cascor/redis/redis_backend.hpp"
 #include "cascor/redis/server_error.hpp"
 
@@ -19,6 +20,7 @@ namespace detail {
 inline constexpr std::size_t keys_a_batch = 512;
 inline constexpr std::size_t bytes_a_batch = std::size_t{1} << 20;
 inline constexpr std::string_view keys_a_scan = "1000";
+inline constexpr std::size_t keys_to_share = 16;  // an MGET of more has a connection of its own
 
 inline constexpr Answer ok{Answer::status};
 inline constexpr Answer status_or_nil{Answer::status_or_nil};
@@ -50,53 +52,79 @@ CASCOR_CACHE_FN std::int64_t to_integer(std::string_view text) noexcept {
   return value;
 }
 
+// How the replies of a batch go on; what was run is not run again unless that is safe.
+CASCOR_CACHE_FN AfterReply after_replies(std::span<const Reply> replies, Repeat repeat) noexcept {
+  AfterReply most = AfterReply::report;
+  bool nothing_was_run = true;
+  for (const Reply& reply : replies) {
+    const AfterReply after = reply.is_error() ? after_reply(reply.text) : AfterReply::report;
+    if (after == AfterReply::report) nothing_was_run = false;
+    most = std::max(most, after);
+  }
+  return nothing_was_run || repeat == Repeat::safe ? most : AfterReply::report;
+}
+
 }  // namespace detail
 
 template <class CascorWhenUsed>
 RedisBackend<CascorWhenUsed>::RedisBackend(RedisOptions options)
-    : options_{std::move(options)}, random_{options_.random}, pool_{options_} {}
+    : options_{std::move(options)},
+      random_{options_.random},
+      pool_{options_, random_},
+      pipeline_{options_, pool_},
+      breaker_{options_, random_} {}
 
 template <class CascorWhenUsed>
-std::vector<Reply> RedisBackend<CascorWhenUsed>::run(const Batch& batch, Repeat repeat, Deadline by) {
-  RetryPolicy policy{repeat, options_.retry};
-  const auto random_bits = [this] { return random_(); };
+void RedisBackend<CascorWhenUsed>::run(const Batch<CascorWhenUsed>& batch, std::span<Reply> replies, const Terms& terms,
+                                       Deadline by) {
+  if (!terms.past_breaker) breaker_.admit(by);
+  RetryPolicy policy{terms.repeat, options_.retry};
   while (true) {
-    FailedAttempt failed;
-    std::exception_ptr error;
-    try {
-      auto connection = pool_.acquire(by);
-      try {
-        return connection->execute(batch, by);
-      } catch (...) {
-        failed.anything_sent = connection->had_sent();
-        failed.idle_connection = connection->had_served();
-        throw;
-      }
-    } catch (const ConnectionError&) {
-      error = std::current_exception();
-    } catch (const TimeoutError&) {
-      // Something on the way may have forgotten all connections that were idle: the next call dials.
-      if (failed.idle_connection) pool_.close_idle();
-      throw;
+    const auto attempt = pipeline_.attempt(batch, replies, terms.may_share, by);
+    FailedAttempt failed{attempt.anything_sent, attempt.idle_connection};
+    if (!attempt.error) {
+      breaker_.succeeded();
+      const AfterReply after = detail::after_replies(replies, terms.repeat);
+      if (after == AfterReply::report) return;
+      if (after == AfterReply::again_elsewhere) pool_.close_unused_since(TimePoint::max());
+      failed = {};
+    } else {
+      if (pool_.stopper().stopped()) pool_.stopper().raise();
+      const ErrorCode code = attempt.error->code();
+      const bool no_server = code == ErrorCode::connection || (code == ErrorCode::timeout && !attempt.never_began);
+      if (no_server) breaker_.failed(*attempt.error);
+      if (code != ErrorCode::connection) attempt.error->raise();
     }
-    // Whatever closed one idle connection has likely closed them all.
-    if (failed.idle_connection) pool_.close_idle();
-    const auto delay = policy.after(failed, by.remaining(), random_bits);
-    if (!delay) std::rethrow_exception(error);
-    std::this_thread::sleep_for(*delay);  // ends before the deadline
+    const auto delay = policy.after(failed, by.remaining(), [this] { return random_(); });
+    if (!delay && attempt.error) attempt.error->raise();
+    if (!delay) return;
+    retries_.fetch_add(1, std::memory_order_relaxed);
+    pool_.stopper().pause(*delay);  // ends before the deadline
   }
 }
 
 template <class CascorWhenUsed>
-Reply RedisBackend<CascorWhenUsed>::run_one(const Batch& batch, Repeat repeat, Deadline by) {
-  Reply reply = std::move(run(batch, repeat, by).front());
+std::vector<Reply> RedisBackend<CascorWhenUsed>::run(const Batch<CascorWhenUsed>& batch, const Terms& terms,
+                                                     Deadline by) {
+  std::vector<Reply> replies(batch.commands());
+  run(batch, replies, terms, by);
+  return replies;
+}
+
+template <class CascorWhenUsed>
+Reply RedisBackend<CascorWhenUsed>::run_one(const Batch<CascorWhenUsed>& batch, const Terms& terms, Deadline by) {
+  Reply reply;
+  run(batch, {&reply, 1}, terms, by);
   if (reply.is_error()) server_error(reply.text)->raise();
   return reply;
 }
 
 template <class CascorWhenUsed>
 StoreAnswer RedisBackend<CascorWhenUsed>::get(std::string_view key, Deadline by) {
-  Reply reply = std::move(run(Batch{}.add({Answer::string}, "GET", key), Repeat::safe, by).front());
+  Batch<CascorWhenUsed> batch;
+  batch.add({Answer::string}, "GET", key);
+  Reply reply;
+  run(batch, {&reply, 1}, {}, by);
   if (reply.is_error()) return {std::nullopt, server_error(reply.text)};
   if (reply.is_nil()) return {};
   return {std::move(reply.text), nullptr};
@@ -106,7 +134,7 @@ template <class CascorWhenUsed>
 std::vector<StoreAnswer> RedisBackend<CascorWhenUsed>::get_many(std::span<const std::string_view> keys, Deadline by) {
   std::vector<StoreAnswer> answers;
   answers.reserve(keys.size());
-  Batch batch;
+  Batch<CascorWhenUsed> batch;
   std::vector<std::string_view> arguments;
   for (std::size_t at = 0; at < keys.size(); at += detail::keys_a_batch) {
     const auto some = keys.subspan(at, std::min(detail::keys_a_batch, keys.size() - at));
@@ -115,7 +143,7 @@ std::vector<StoreAnswer> RedisBackend<CascorWhenUsed>::get_many(std::span<const 
     batch.add_words({Answer::array, some.size()}, arguments);
   }
   if (batch.commands() == 0) return answers;
-  for (Reply& reply : run(batch, Repeat::safe, by)) {
+  for (Reply& reply : run(batch, {.may_share = keys.size() <= detail::keys_to_share}, by)) {
     const std::size_t expected = std::min(detail::keys_a_batch, keys.size() - answers.size());
     if (reply.is_error()) {
       answers.insert(answers.end(), expected, StoreAnswer{std::nullopt, server_error(reply.text)});
@@ -134,20 +162,32 @@ std::vector<StoreOutcome> RedisBackend<CascorWhenUsed>::set_many(std::span<const
   std::vector<StoreOutcome> outcomes;
   outcomes.reserve(entries.size());
   while (outcomes.size() < entries.size()) {
-    Batch batch;
+    Batch<CascorWhenUsed> batch;
     auto repeat = Repeat::safe;
     for (const StoreEntry& entry : entries.subspan(outcomes.size())) {
       if (batch.commands() == detail::keys_a_batch || batch.bytes().size() > detail::bytes_a_batch) break;
-      std::vector<std::string_view> words{"SET", entry.key, entry.bytes};
-      const std::string ttl = std::to_string(entry.ttl.count());
-      if (entry.ttl != no_expiry) words.insert(words.end(), {"PX", ttl});
-      if (entry.only_if != OnlyIf::always) words.push_back(entry.only_if == OnlyIf::absent ? "NX" : "XX");
+      std::array<std::string_view, 6> words{"SET", entry.key, entry.bytes};
+      std::size_t count = 3;
+      std::array<char, 24> ttl{};
+      if (entry.ttl != no_expiry) {
+        words[count++] = "PX";
+        words[count++] = {ttl.data(), std::to_chars(ttl.data(), ttl.data() + ttl.size(), entry.ttl.count()).ptr};
+      }
+      if (entry.only_if != OnlyIf::always) words[count++] = entry.only_if == OnlyIf::absent ? "NX" : "XX";
       // Sent twice, the second NX would find what the first one wrote.
       if (entry.only_if == OnlyIf::absent) repeat = Repeat::unsafe;
-      batch.add_words(detail::status_or_nil, words);
+      batch.add_words(detail::status_or_nil, std::span{words}.first(count));
     }
-    for (const Reply& reply : run(batch, repeat, by)) {
-      outcomes.push_back({reply.kind == Reply::Kind::status, reply.is_error() ? server_error(reply.text) : nullptr});
+    const auto note = [&outcomes](std::span<const Reply> replies) {
+      for (const Reply& reply : replies) {
+        outcomes.push_back({reply.kind == Reply::Kind::status, reply.is_error() ? server_error(reply.text) : nullptr});
+      }
+    };
+    if (Reply reply; batch.commands() == 1) {  // the common case needs no vector
+      run(batch, {&reply, 1}, {.repeat = repeat}, by);
+      note({&reply, 1});
+    } else {
+      note(run(batch, {.repeat = repeat}, by));
     }
   }
   return outcomes;
@@ -155,7 +195,7 @@ std::vector<StoreOutcome> RedisBackend<CascorWhenUsed>::set_many(std::span<const
 
 template <class CascorWhenUsed>
 std::optional<milliseconds> RedisBackend<CascorWhenUsed>::ttl(std::string_view key, Deadline by) {
-  const Reply reply = run_one(Batch{}.add({Answer::integer}, "PTTL", key), Repeat::safe, by);
+  const Reply reply = run_one(Batch<CascorWhenUsed>{}.add({Answer::integer}, "PTTL", key), {}, by);
   if (reply.integer == -2) return std::nullopt;
   // A key that is in its last millisecond has 0 left, which is not "no expiry".
   return reply.integer < 0 ? no_expiry : milliseconds{std::max<std::int64_t>(reply.integer, 1)};
@@ -164,14 +204,14 @@ std::optional<milliseconds> RedisBackend<CascorWhenUsed>::ttl(std::string_view k
 template <class CascorWhenUsed>
 bool RedisBackend<CascorWhenUsed>::touch(std::string_view key, milliseconds ttl, Deadline by) {
   if (ttl != no_expiry) {
-    return run_one(Batch{}.add({Answer::integer}, "PEXPIRE", key, std::to_string(ttl.count())), Repeat::safe, by)
+    return run_one(Batch<CascorWhenUsed>{}.add({Answer::integer}, "PEXPIRE", key, std::to_string(ttl.count())), {}, by)
                .integer == 1;
   }
   // PERSIST answers 0 for a key without expiry too: EXISTS in the same transaction tells.
-  Batch batch;
+  Batch<CascorWhenUsed> batch;
   batch.add(detail::ok, "MULTI").add(detail::ok, "PERSIST", key).add(detail::ok, "EXISTS", key);
   batch.add({Answer::array, 2}, "EXEC");
-  const std::vector<Reply> replies = run(batch, Repeat::safe, by);
+  const std::vector<Reply> replies = run(batch, {}, by);
   for (const Reply& reply : replies) {
     if (reply.is_error()) server_error(reply.text)->raise();
   }
@@ -187,9 +227,9 @@ std::int64_t RedisBackend<CascorWhenUsed>::increment(std::string_view key, std::
       "local sum = redis.call('INCRBY', KEYS[1], ARGV[1]) "
       "if ARGV[2] == '0' then redis.call('PERSIST', KEYS[1]) else redis.call('PEXPIRE', KEYS[1], ARGV[2]) end "
       "return redis.call('GET', KEYS[1])";  // as text: a Lua number has 53 bits
-  const Reply reply = run_one(
-      Batch{}.add({Answer::string}, "EVAL", script, "1", key, std::to_string(by_how_much), std::to_string(ttl.count())),
-      Repeat::unsafe, by);
+  const Reply reply = run_one(Batch<CascorWhenUsed>{}.add({Answer::string}, "EVAL", script, "1", key,
+                                                          std::to_string(by_how_much), std::to_string(ttl.count())),
+                              {.repeat = Repeat::unsafe}, by);
   return detail::to_integer(reply.text);
 }
 
@@ -201,9 +241,9 @@ std::vector<std::string> RedisBackend<CascorWhenUsed>::keys(const std::string& p
   std::string cursor = "0";
   do {
     if (found.size() >= limit) break;
-    Batch batch;
+    Batch<CascorWhenUsed> batch;
     batch.add({Answer::array, 2}, "SCAN", cursor, "MATCH", pattern, "COUNT", detail::keys_a_scan);
-    Reply page = run_one(batch, Repeat::safe, next_deadline());
+    Reply page = run_one(batch, {.may_share = false}, next_deadline());
     cursor = page.elements[0].text;
     for (Reply& key : page.elements[1].elements) {
       if (found.size() < limit && may_list(key.text)) found.insert(std::move(key.text));
@@ -214,7 +254,18 @@ std::vector<std::string> RedisBackend<CascorWhenUsed>::keys(const std::string& p
 
 template <class CascorWhenUsed>
 Reply RedisBackend<CascorWhenUsed>::command(std::span<const std::string_view> arguments, Deadline by) {
-  return std::move(run(Batch{}.add_words({Answer::any}, arguments), Repeat::unsafe, by).front());
+  const CommandRule rule = rule_for(arguments);
+  if (rule.refused) {
+    throw DataError{arguments.empty() ? std::string{"a command without a name"}
+                                      : readable(arguments[0]) + " would change a connection that other calls use",
+                    "Use the call that is made for it (subscribe, set_many, the configuration), or a connection of "
+                    "your own."};
+  }
+  Batch<CascorWhenUsed> batch;
+  batch.add_words({Answer::any}, arguments);
+  Reply reply;
+  run(batch, {&reply, 1}, {.repeat = rule.repeat, .may_share = rule.may_share}, by);
+  return reply;
 }
 
 template <class CascorWhenUsed>
@@ -225,7 +276,7 @@ std::size_t RedisBackend<CascorWhenUsed>::erase_many(std::span<const std::string
     const auto some = keys.subspan(at, std::min(detail::keys_a_batch, keys.size() - at));
     arguments.assign(1, "UNLINK");
     arguments.insert(arguments.end(), some.begin(), some.end());
-    const Reply reply = run_one(Batch{}.add_words({Answer::integer}, arguments), Repeat::safe, by);
+    const Reply reply = run_one(Batch<CascorWhenUsed>{}.add_words({Answer::integer}, arguments), {}, by);
     erased += detail::count_in(reply, some.size());
   }
   return erased;
@@ -233,7 +284,7 @@ std::size_t RedisBackend<CascorWhenUsed>::erase_many(std::span<const std::string
 
 template <class CascorWhenUsed>
 bool RedisBackend<CascorWhenUsed>::contains(std::string_view key, Deadline by) {
-  return detail::count_in(run_one(Batch{}.add({Answer::integer}, "EXISTS", key), Repeat::safe, by), 1) == 1;
+  return detail::count_in(run_one(Batch<CascorWhenUsed>{}.add({Answer::integer}, "EXISTS", key), {}, by), 1) == 1;
 }
 
 template <class CascorWhenUsed>
@@ -251,12 +302,12 @@ std::size_t RedisBackend<CascorWhenUsed>::erase_matching(const std::string& patt
   std::string cursor = "0";
   std::vector<std::string> found;
   do {
-    Batch batch;
+    Batch<CascorWhenUsed> batch;
     batch.add({Answer::array, 2}, "SCAN", cursor, "MATCH", pattern, "COUNT", detail::keys_a_scan);
     std::vector<std::string_view> arguments{"UNLINK"};
     arguments.insert(arguments.end(), found.begin(), found.end());
     if (!found.empty()) batch.add_words({Answer::integer}, arguments);
-    std::vector<Reply> replies = run(batch, Repeat::safe, next_deadline());
+    std::vector<Reply> replies = run(batch, {.may_share = false}, next_deadline());
     for (const Reply& reply : replies) {
       if (reply.is_error()) server_error(reply.text)->raise();
     }
@@ -274,9 +325,30 @@ std::size_t RedisBackend<CascorWhenUsed>::erase_matching(const std::string& patt
 
 template <class CascorWhenUsed>
 void RedisBackend<CascorWhenUsed>::ping(Deadline by) {
-  const Reply reply = std::move(run(Batch{}.add(detail::ok, "PING"), Repeat::safe, by).front());
+  Batch<CascorWhenUsed> batch;
+  batch.add(detail::ok, "PING");
+  Reply reply;
+  run(batch, {&reply, 1}, {.past_breaker = true}, by);
   // An account that may not PING is told so by a server that is there.
   if (reply.is_error() && !reply.text.starts_with("NOPERM")) server_error(reply.text)->raise();
+}
+
+template <class CascorWhenUsed>
+PoolState RedisBackend<CascorWhenUsed>::pool() const {
+  PoolState state = pool_.state();
+  state.waiting += pipeline_.waiting();
+  return state;
+}
+
+template <class CascorWhenUsed>
+RemoteStats RedisBackend<CascorWhenUsed>::stats() const {
+  RemoteStats stats;
+  stats.commands = pipeline_.commands();
+  stats.batches = pipeline_.batches();
+  stats.retries = retries_.load(std::memory_order_relaxed);
+  stats.reconnects = std::max<std::uint64_t>(pool_.dialled(), 1) - 1;
+  stats.breaker = to_string(breaker_.state());
+  return stats;
 }
 
 template <class CascorWhenUsed>
@@ -287,10 +359,10 @@ ServerInfo RedisBackend<CascorWhenUsed>::info(Deadline by) {
   info.ping_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   // Section by section: several at once are understood from Redis 7 on only.
   constexpr Answer text{Answer::string};
+  Batch<CascorWhenUsed> batch;
+  batch.add(text, "INFO", "server").add(text, "INFO", "clients").add(text, "INFO", "memory");
   std::string all;
-  for (const Reply& reply :
-       run(Batch{}.add(text, "INFO", "server").add(text, "INFO", "clients").add(text, "INFO", "memory"), Repeat::safe,
-           by)) {
+  for (const Reply& reply : run(batch, {.may_share = false}, by)) {
     if (reply.is_error()) info.info_error = readable(reply.text);
     all.append(reply.is_error() ? std::string{} : reply.text).push_back('\n');
   }

@@ -26,9 +26,10 @@ struct Address {
 /// The addresses of `host`, in the system's order of preference. Numeric ones need no look-up, nor does "localhost",
 /// which need not be known on a minimal machine (RFC 6761): 127.0.0.1, then ::1. Any other name is looked up on a
 /// thread that is left behind if the deadline passes first. Throws ConnectionError for a name that is not known,
-/// TimeoutError past the deadline; `peer` names the endpoint in their messages.
+/// TimeoutError past the deadline; `peer` names the endpoint in their messages. Ends with ConnectionError once
+/// `stop_fd` can be read.
 CASCOR_CACHE_FN std::vector<Address> resolve(const std::string& host, std::uint16_t port, const std::string& peer,
-                                             Deadline by);
+                                             Deadline by, int stop_fd = -1);
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::redis
 

@@ -1,10 +1,11 @@
 #pragma once
 
 #include <netdb.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <cctype>
-#include <condition_variable>
+#include <cerrno>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -14,7 +15,9 @@
 #include <utility>
 
 #include "cascor/core/errors.hpp"
+#include "cascor/redis/descriptor.hpp"
 #include "cascor/redis/resolver.hpp"
+#include "cascor/redis/stopper.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::redis {
 namespace detail {
@@ -39,7 +42,8 @@ CASCOR_CACHE_FN bool is_localhost(std::string_view host) noexcept {
                     [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; });
 }
 
-// Shared with the thread that looks the name up, which may outlive the call. The mutex guards all of it.
+// Shared with the thread that looks the name up, which may outlive the call. The mutex guards `error` and `found`.
+template <class CascorWhenUsed>
 struct LookUp {
   void run(const std::string& host, std::uint16_t port) noexcept {
     std::vector<Address> addresses;
@@ -52,13 +56,11 @@ struct LookUp {
     const std::lock_guard lock{mutex};
     found = std::move(addresses);
     error = failed;
-    done = true;
-    ended.notify_all();
+    raise_event(ended);
   }
 
+  const Descriptor ended = make_event();
   std::mutex mutex;
-  std::condition_variable ended;
-  bool done = false;
   int error = 0;
   std::vector<Address> found;
 };
@@ -66,7 +68,7 @@ struct LookUp {
 }  // namespace detail
 
 CASCOR_CACHE_DEF std::vector<Address> resolve(const std::string& host, std::uint16_t port, const std::string& peer,
-                                              Deadline by) {
+                                              Deadline by, int stop_fd) {
   std::vector<Address> found;
   if (detail::is_localhost(host)) {
     (void)detail::look_up("127.0.0.1", port, AI_NUMERICHOST, found);
@@ -75,7 +77,7 @@ CASCOR_CACHE_DEF std::vector<Address> resolve(const std::string& host, std::uint
   }
   if (detail::look_up(host, port, AI_NUMERICHOST, found) == 0) return found;
 
-  const auto state = std::make_shared<detail::LookUp>();
+  const auto state = std::make_shared<detail::LookUp<void>>();
   try {
     std::thread{[state, host, port] { state->run(host, port); }}.detach();
   } catch (const std::system_error& error) {
@@ -84,12 +86,17 @@ CASCOR_CACHE_DEF std::vector<Address> resolve(const std::string& host, std::uint
         "Raise the limit of threads, or give an address instead of a name."};
   }
 
-  std::unique_lock lock{state->mutex};
-  const milliseconds patience = std::min(by.remaining(), milliseconds{std::chrono::hours{24}});
-  if (!state->ended.wait_for(lock, patience, [&] { return state->done; })) {
-    throw TimeoutError{"Error connecting to Redis on " + peer + ": the name was not resolved in time",
-                       "See whether the name server answers, or give an address instead of a name."};
+  switch (const int failed = wait_until_ready(state->ended.fd(), POLLIN, by, stop_fd)) {
+    case 0: break;
+    case ECANCELED: Stopper<>::raise();
+    case ETIMEDOUT:
+      throw TimeoutError{"Error connecting to Redis on " + peer + ": the name was not resolved in time",
+                         "See whether the name server answers, or give an address instead of a name."};
+    default:
+      throw ConnectionError{"Error connecting to Redis on " + peer + ": " + std::generic_category().message(failed),
+                            "Raise the limit of open files, or give an address instead of a name."};
   }
+  const std::lock_guard lock{state->mutex};
   if (state->error != 0 || state->found.empty()) {
     throw ConnectionError{"Error connecting to Redis on " + peer + ": " + ::gai_strerror(state->error),
                           "Correct the host in redis_url; `getent hosts NAME` shows what the system knows."};

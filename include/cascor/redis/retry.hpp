@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string_view>
 
 #include "cascor/core/clock.hpp"
 
@@ -13,7 +14,27 @@ namespace cascor::inline CASCOR_CACHE_ABI::redis {
 /// May a command be sent twice? Reads and writes that set a state may; what adds or publishes may not.
 enum class Repeat : unsigned char { safe, unsafe };
 
-/// How an attempt failed.
+/// What an error reply asks for.
+enum class AfterReply : unsigned char {
+  report,           ///< it is the answer
+  again,            ///< it was not run, and may well be in a moment
+  again_elsewhere,  ///< it was not run, and will not be on this connection: its server is not the master any more
+};
+
+/// By the first of its words: MOVED, ASK, TRYAGAIN, CLUSTERDOWN, LOADING, MASTERDOWN, READONLY, BUSY, OOM, NOSCRIPT and
+/// EXECABORT prove that the command was not run, whatever it was. Those of them that pass by themselves are tried
+/// again.
+constexpr AfterReply after_reply(std::string_view words) noexcept {
+  const std::string_view first = words.substr(0, words.find(' '));
+  for (const std::string_view passing : {"TRYAGAIN", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "BUSY"}) {
+    if (first == passing) return AfterReply::again;
+  }
+  // MOVED and ASK name the node to ask, which takes a cluster's client; the others stay as they are until somebody
+  // acts.
+  return first == "READONLY" ? AfterReply::again_elsewhere : AfterReply::report;
+}
+
+/// How an attempt failed. A reply that proves that nothing was run is as good as nothing sent.
 struct FailedAttempt {
   bool anything_sent = false;    ///< some byte of the command was handed to the system
   bool idle_connection = false;  ///< on a connection that had been idle: it may simply have been closed meanwhile

@@ -11,7 +11,8 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI::redis {
 
-/// A connected stream. For one thread at a time. After any exception it is of no more use.
+/// A connected stream. For one thread at a time, but for interrupt(). After a TimeoutError the same send or receive may
+/// be gone on with; after any other exception it is of no more use.
 class Transport {
  public:
   Transport() = default;
@@ -26,11 +27,15 @@ class Transport {
   virtual std::size_t receive(std::span<char> into, Deadline by) = 0;
   /// Without waiting: has the peer closed, or sent something that nobody asked for?
   virtual bool disturbed() noexcept = 0;
+  /// From any thread: ends the call under way and each later one with a ConnectionError, at once.
+  virtual void interrupt() noexcept = 0;
 };
 
 /// Connects to the endpoint: every address of its name in turn, under one deadline that bounds the name's look-up too.
-/// Throws ConnectionError "Error connecting to Redis on host:port: reason", or TimeoutError.
-CASCOR_CACHE_FN std::unique_ptr<Transport> dial(const Endpoint& endpoint, bool keepalive, Deadline by);
+/// Throws ConnectionError "Error connecting to Redis on host:port: reason", or TimeoutError; the former also once
+/// `stop_fd` can be read.
+CASCOR_CACHE_FN std::unique_ptr<Transport> dial(const Endpoint& endpoint, bool keepalive, Deadline by,
+                                                int stop_fd = -1);
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::redis
 

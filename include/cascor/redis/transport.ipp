@@ -21,31 +21,13 @@
 #include <vector>
 
 #include "cascor/core/errors.hpp"
+#include "cascor/redis/descriptor.hpp"
 #include "cascor/redis/resolver.hpp"
+#include "cascor/redis/stopper.hpp"
 #include "cascor/redis/transport.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::redis {
 namespace detail {
-
-// A file descriptor that is closed once.
-class Socket {
- public:
-  explicit Socket(int fd) noexcept : fd_{fd} {}
-  Socket(Socket&& other) noexcept : fd_{std::exchange(other.fd_, -1)} {}
-  Socket& operator=(Socket&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-  ~Socket() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int fd() const noexcept { return fd_; }
-
- private:
-  int fd_;
-};
 
 CASCOR_CACHE_FN std::string reason(int error) { return std::generic_category().message(error); }
 
@@ -76,31 +58,19 @@ class KernelTimeout {
   milliseconds current_{-1};
 };
 
-// 0 once the socket is ready for `events`, ETIMEDOUT past the deadline, or poll's own error.
-CASCOR_CACHE_FN int wait_until_ready(int fd, short events, Deadline by) noexcept {
-  while (true) {
-    const milliseconds left = std::min(by.remaining(), milliseconds{std::chrono::hours{24}});
-    if (left.count() == 0) return ETIMEDOUT;
-    pollfd watch{fd, events, 0};
-    const int ready = ::poll(&watch, 1, static_cast<int>(left.count()));
-    if (ready > 0) return 0;
-    if (ready == 0) return ETIMEDOUT;  // whatever clock the deadline is told by
-    if (errno != EINTR) return errno;
-  }
-}
-
 template <class CascorWhenUsed>
 class SocketTransport final : public Transport {
  public:
-  SocketTransport(Socket socket, std::string peer) noexcept : socket_{std::move(socket)}, peer_{std::move(peer)} {}
+  SocketTransport(Descriptor socket, std::string peer) noexcept : socket_{std::move(socket)}, peer_{std::move(peer)} {}
 
   void send(std::string_view bytes, std::size_t& written, Deadline by) override {
     while (!bytes.empty()) {
-      if (by.passed()) timed_out("sending to");
       const ssize_t sent = ::send(socket_.fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
       if (sent > 0) {
         written += static_cast<std::size_t>(sent);
         bytes.remove_prefix(static_cast<std::size_t>(sent));
+        // The peer may sip: every look at the clock but the first has a piece behind it.
+        if (!bytes.empty() && by.passed()) timed_out("sending to");
       } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
         const int error = wait_until_ready(socket_.fd(), POLLOUT, by);
         if (error == ETIMEDOUT) timed_out("sending to");
@@ -131,6 +101,8 @@ class SocketTransport final : public Transport {
     return ::poll(&watch, 1, 0) != 0;
   }
 
+  void interrupt() noexcept override { (void)::shutdown(socket_.fd(), SHUT_RDWR); }
+
  private:
   [[noreturn]] void fail(const std::string& why) const {
     throw ConnectionError{"Lost the connection to Redis on " + peer_ + ": " + why,
@@ -142,7 +114,7 @@ class SocketTransport final : public Transport {
                        "connection_pool.timeout."};
   }
 
-  Socket socket_;
+  Descriptor socket_;
   std::string peer_;
   KernelTimeout timeout_;
 };
@@ -159,11 +131,11 @@ CASCOR_CACHE_FN void tune_tcp(int fd, bool keepalive) noexcept {
 }
 
 // 0, or the error of connecting within the time.
-CASCOR_CACHE_FN int connect_within(int fd, const Address& address, Deadline by) noexcept {
+CASCOR_CACHE_FN int connect_within(int fd, const Address& address, Deadline by, int stop_fd) noexcept {
   if (::connect(fd, address.get(), address.size) == 0) return 0;
   // A Unix socket whose queue is full says EAGAIN, and poll() would not tell when there is room: that is for the retry.
   if (errno != EINPROGRESS && errno != EINTR) return errno;
-  if (const int failed = wait_until_ready(fd, POLLOUT, by); failed != 0) return failed;
+  if (const int failed = wait_until_ready(fd, POLLOUT, by, stop_fd); failed != 0) return failed;
   int error = 0;
   socklen_t size = sizeof error;
   return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
@@ -182,12 +154,13 @@ CASCOR_CACHE_FN bool is_joined_to_itself(int fd) noexcept {
 }
 
 // Connects `socket`, a new one, which blocks afterwards; 0, or the error.
-CASCOR_CACHE_FN int open_connection(Socket& socket, const Address& address, bool keepalive, Deadline by) noexcept {
+CASCOR_CACHE_FN int open_connection(Descriptor& socket, const Address& address, bool keepalive, Deadline by,
+                                    int stop_fd) noexcept {
   const int family = address.get()->sa_family;
-  socket = Socket{::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  socket = Descriptor{::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   if (socket.fd() < 0) return errno;
   if (family != AF_UNIX) tune_tcp(socket.fd(), keepalive);
-  if (const int error = connect_within(socket.fd(), address, by); error != 0) return error;
+  if (const int error = connect_within(socket.fd(), address, by, stop_fd); error != 0) return error;
   if (is_joined_to_itself(socket.fd())) return ECONNREFUSED;
   (void)::fcntl(socket.fd(), F_SETFL, ::fcntl(socket.fd(), F_GETFL) & ~O_NONBLOCK);
   return 0;
@@ -212,17 +185,19 @@ CASCOR_CACHE_FN Address unix_address(const std::string& path) {
 
 }  // namespace detail
 
-CASCOR_CACHE_DEF std::unique_ptr<Transport> dial(const Endpoint& endpoint, bool keepalive, Deadline by) {
+CASCOR_CACHE_DEF std::unique_ptr<Transport> dial(const Endpoint& endpoint, bool keepalive, Deadline by, int stop_fd) {
   const std::string peer = to_string(endpoint);
-  const std::vector<Address> addresses = endpoint.path.empty() ? resolve(endpoint.host, endpoint.port, peer, by)
-                                                               : std::vector{detail::unix_address(endpoint.path)};
+  const std::vector<Address> addresses = endpoint.path.empty()
+                                             ? resolve(endpoint.host, endpoint.port, peer, by, stop_fd)
+                                             : std::vector{detail::unix_address(endpoint.path)};
   int error = ETIMEDOUT;
   for (std::size_t i = 0; i < addresses.size() && !by.passed(); ++i) {
     // An address that does not answer leaves time for those behind it.
     const Deadline share{by.clock(), by.remaining() / static_cast<milliseconds::rep>(addresses.size() - i)};
-    detail::Socket socket{-1};
-    const int failed = detail::open_connection(socket, addresses[i], keepalive, share);
+    Descriptor socket;
+    const int failed = detail::open_connection(socket, addresses[i], keepalive, share, stop_fd);
     if (failed == 0) return std::make_unique<detail::SocketTransport<void>>(std::move(socket), peer);
+    if (failed == ECANCELED) Stopper<>::raise();
     if (i == 0 || !detail::says_little(failed)) error = failed;
   }
   const std::string what = "Error connecting to Redis on " + peer + ": ";

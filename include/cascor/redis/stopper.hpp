@@ -1,0 +1,51 @@
+// What stop() ends: the sockets on which calls are under way, and every wait that is not on a socket.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <vector>
+
+#include "cascor/core/clock.hpp"
+#include "cascor/core/errors.hpp"
+#include "cascor/redis/descriptor.hpp"
+
+namespace cascor::inline CASCOR_CACHE_ABI::redis {
+
+class Transport;
+
+/// One an engine, raised once. Safe from any thread. The mutex guards the list of transports, so that none is closed
+/// while it is being interrupted; nothing else is locked under it.
+template <class CascorWhenUsed = void>
+class Stopper {
+ public:
+  Stopper() : event_{make_event()} {}
+  Stopper(const Stopper&) = delete;
+  Stopper& operator=(const Stopper&) = delete;
+  ~Stopper() = default;
+
+  /// Interrupts every transport in the list, each that comes later, and every wait on fd().
+  void stop() noexcept;
+  bool stopped() const noexcept { return stopped_.load(std::memory_order_acquire); }
+  /// Readable once stopped; for wait_until_ready().
+  int fd() const noexcept { return event_.fd(); }
+  /// Waits for that long in real time, or until stopped.
+  void pause(milliseconds time) const noexcept;
+  /// The error of a call that was ended by stop(), and throwing it.
+  static ConnectionError error();
+  [[noreturn]] static void raise() { throw error(); }
+
+  void add(Transport& transport);
+  void remove(Transport& transport) noexcept;
+
+ private:
+  Descriptor event_;
+  std::atomic<bool> stopped_{false};
+  std::mutex mutex_;
+  std::vector<Transport*> transports_;
+};
+
+}  // namespace cascor::inline CASCOR_CACHE_ABI::redis
+
+#if !defined(CASCOR_CACHE_COMPILED)
+#include "cascor/redis/stopper.ipp"
+#endif
