@@ -78,8 +78,8 @@ TEST_CASE("strict: a server that is not there is thrown by every call, from cons
   CHECK(what_of<cascor::ConnectionError>([&] { CacheManager{config}; }) == refused);
   CHECK(cache.health().status == HealthStatus::down);
   server.start();
+  REQUIRE(eventually([&] { return cache.health().status == HealthStatus::up; }));
   for (const Operation& operation : operations) CHECK_NOTHROW(operation.run(cache));
-  CHECK(cache.health().status == HealthStatus::up);
   // However many calls it was away for: one line that it is, one that it is back.
   const auto lines = log.lines();
   REQUIRE(lines.size() == logged + 2);

@@ -45,7 +45,7 @@ CASCOR_CACHE_DEF RemoteStore make_remote_store(const CacheConfig& config, const 
   remote.server = redis::to_string(options.endpoint);
   remote.host = options.endpoint.path.empty() ? options.endpoint.host : options.endpoint.path;
   remote.port = options.endpoint.path.empty() ? options.endpoint.port : 0;
-  remote.store = std::make_unique<redis::RedisBackend<>>(std::move(options));
+  remote.store = std::make_unique<redis::RedisBackend<CascorWhenUsed>>(std::move(options));
   return remote;
 }
 

@@ -53,7 +53,8 @@ class BasicCacheManager : public BasicCacheView<C> {
   const CacheConfig& config() const { return this->engine().config(); }
 
  private:
-  explicit BasicCacheManager(std::unique_ptr<detail::EngineHolder<>> holder) : View{*holder}, owned_{std::move(holder)} {}
+  explicit BasicCacheManager(std::unique_ptr<detail::EngineHolder<>> holder)
+      : View{*holder}, owned_{std::move(holder)} {}
 
   std::unique_ptr<detail::EngineHolder<>> owned_;
 };

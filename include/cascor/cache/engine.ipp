@@ -43,6 +43,13 @@ class TieredEngine final : public Engine {
   using Parts = EngineParts<CascorWhenUsed>;
   using Pending = typename Parts::Pending;
   using Why = const CacheError*;
+  template <class T>
+  using Later = Dependent<T, CascorWhenUsed>;
+  using AllFound = Later<std::vector<Found>>;
+  using Results = Later<std::vector<StoreResult>>;
+  using Keys = Later<std::vector<std::string>>;
+  using Left = Later<std::optional<milliseconds>>;
+  using Counted = Later<CacheResult<std::int64_t>>;
 
   // Runs a call; what it throws is counted as an error of the prefix before it goes on to the caller.
   template <class Call>
@@ -62,7 +69,7 @@ template <class CascorWhenUsed>
 Found TieredEngine<CascorWhenUsed>::read(Prefix prefix, std::string_view key, TimePoint until) {
   Parts& p = parts_;
   if (!p.config.enabled) {
-    Found none;
+    Later<Found> none;
     none.facts.status = CacheStatus::disabled;
     return none;
   }
@@ -85,7 +92,7 @@ Found TieredEngine<CascorWhenUsed>::read(Prefix prefix, std::string_view key, Ti
 template <class CascorWhenUsed>
 std::vector<Found> TieredEngine<CascorWhenUsed>::read_many(std::span<const std::string_view> keys, TimePoint until) {
   Parts& p = parts_;
-  std::vector<Found> found;
+  AllFound found;
   if (keys.empty()) return found;
   if (!p.is_remote()) {
     found.reserve(keys.size());
@@ -94,18 +101,18 @@ std::vector<Found> TieredEngine<CascorWhenUsed>::read_many(std::span<const std::
   }
   const Prefix prefix = p.keys->prefix_of(keys.front());
   return counting(prefix, Count::read_error, [&] {
-    return p.template served<std::vector<Found>>(
+    return p.template served<AllFound>(
         until,
         [&](Deadline by) {
-          std::vector<Found> all;
+          AllFound all;
           all.reserve(keys.size());
-          for (StoreAnswer& answer : p.remote.store->get_many(keys, by)) {
+          for (auto& answer : p.remote.store->get_many(keys, by)) {
             all.push_back(p.found_in_redis(std::move(answer)));
           }
           return all;
         },
-        [&](Why why) -> std::optional<std::vector<Found>> {
-          std::vector<Found> all;
+        [&](Why why) -> std::optional<AllFound> {
+          AllFound all;
           all.reserve(keys.size());
           for (const std::string_view key : keys) {
             auto one = p.found_in_fallback(key, why);
@@ -114,7 +121,7 @@ std::vector<Found> TieredEngine<CascorWhenUsed>::read_many(std::span<const std::
           }
           return all;
         },
-        [&](const CacheError& error) { return std::vector<Found>(keys.size(), Parts::failed(error.share())); });
+        [&](const CacheError& error) { return AllFound(keys.size(), Parts::failed(error.share())); });
   });
 }
 
@@ -144,16 +151,16 @@ void TieredEngine<CascorWhenUsed>::remember(std::string_view key, const StoredHa
 template <class CascorWhenUsed>
 std::vector<StoreResult> TieredEngine<CascorWhenUsed>::write(std::span<Write> writes, TimePoint until) {
   Parts& p = parts_;
-  std::vector<StoreResult> results;
+  Results results;
   if (writes.empty()) return results;
   if (!p.config.enabled) {
-    static const auto why = std::make_shared<const ConfigError>("the cache is disabled (backend.cache.enabled: false)",
-                                                                "Enable it to have values kept.");
+    static const auto why = std::make_shared<const Later<ConfigError>>(
+        "the cache is disabled (backend.cache.enabled: false)", "Enable it to have values kept.");
     results.assign(writes.size(), StoreResult{why});
     return results;
   }
   const TimePoint now = p.clock->now();
-  std::vector<milliseconds> ttls;
+  Later<std::vector<milliseconds>> ttls;
   ttls.reserve(writes.size());
   for (const Write& write : writes) ttls.push_back(write.ttl.resolve(p.ttl_of(write.prefix), now));
 
@@ -163,10 +170,10 @@ std::vector<StoreResult> TieredEngine<CascorWhenUsed>::write(std::span<Write> wr
     for (std::size_t i = 0; i < writes.size(); ++i) results.push_back(p.store_in_memory(writes[i], ttls[i]));
   } else {
     results = counting(writes.front().prefix, Count::write_error, [&] {
-      return p.template served<std::vector<StoreResult>>(
+      return p.template served<Results>(
           until, [&](Deadline by) { return p.write_remotely(writes, ttls, by); },
           [&](Why) { return p.write_in_fallback(writes, ttls); },
-          [&](const CacheError& error) { return std::vector<StoreResult>(writes.size(), StoreResult{error.share()}); });
+          [&](const CacheError& error) { return Results(writes.size(), StoreResult{error.share()}); });
     });
   }
   const auto took = (std::chrono::steady_clock::now() - start) / static_cast<std::int64_t>(writes.size());
@@ -224,7 +231,6 @@ bool TieredEngine<CascorWhenUsed>::contains(std::string_view key, TimePoint unti
 template <class CascorWhenUsed>
 std::optional<milliseconds> TieredEngine<CascorWhenUsed>::ttl(std::string_view key, TimePoint until) {
   Parts& p = parts_;
-  using Left = std::optional<milliseconds>;
   if (!p.config.enabled) return std::nullopt;
   if (!p.is_remote()) return p.memory.ttl(key);
   return p.template served<Left>(
@@ -259,15 +265,14 @@ template <class CascorWhenUsed>
 CacheResult<std::int64_t> TieredEngine<CascorWhenUsed>::increment(Prefix prefix, std::string_view key, std::int64_t by,
                                                                   Ttl ttl, TimePoint until) {
   Parts& p = parts_;
-  using Counted = CacheResult<std::int64_t>;
-  ReadFacts facts;
+  Later<ReadFacts> facts;
   facts.status = CacheStatus::disabled;
   if (!p.config.enabled) return Counted{facts};
   const milliseconds resolved = ttl.resolve(p.ttl_of(prefix), p.clock->now());
   const auto counted = [&](std::int64_t sum, CacheTier tier, std::shared_ptr<const CacheError> why = nullptr) {
     facts = {CacheStatus::hit, tier, milliseconds{0}, resolved == no_expiry ? std::nullopt : std::optional{resolved}};
     p.counters.add(prefix, Count::set);
-    return Counted{std::make_shared<const std::int64_t>(sum), facts, std::move(why)};
+    return Counted{std::make_shared<const Later<std::int64_t>>(sum), facts, std::move(why)};
   };
   const auto refused = [&](const CacheError& error) {
     facts.status = CacheStatus::error;
@@ -288,7 +293,8 @@ CacheResult<std::int64_t> TieredEngine<CascorWhenUsed>::increment(Prefix prefix,
               sum = p.increment_in_memory(key, by, resolved);
               const TimePoint expires = expiry_after(p.clock->now(), resolved);
               if (!pending.has_write(key)) return pending.increment(key, by, expires);
-              pending.write(key, std::make_shared<const std::string>(std::to_string(sum)), expires, OnlyIf::always);
+              pending.write(key, std::make_shared<const Later<std::string>>(std::to_string(sum)), expires,
+                            OnlyIf::always);
             });
             if (!kept) return std::nullopt;
             return counted(sum, CacheTier::memory, p.fallback->state().last_error);
@@ -334,7 +340,6 @@ template <class CascorWhenUsed>
 std::vector<std::string> TieredEngine<CascorWhenUsed>::keys_matching(const std::string& pattern, std::size_t limit,
                                                                      TimePoint until) {
   Parts& p = parts_;
-  using Keys = std::vector<std::string>;
   if (!p.config.enabled) return {};
   const auto may_list = [&p](std::string_view key) { return p.keys->is_cached(key); };
   const auto keys_here = [&] {
@@ -356,7 +361,7 @@ Reply TieredEngine<CascorWhenUsed>::command(std::span<const std::string_view> ar
                         "Set backend.cache.type to redis, or use the cache's own operations."};
   }
   const auto refused = [](const CacheError& error) {
-    Reply reply;
+    Later<Reply> reply;
     reply.kind = Reply::Kind::error;
     reply.text = error.what();
     return reply;
@@ -379,7 +384,7 @@ Reply TieredEngine<CascorWhenUsed>::command(std::span<const std::string_view> ar
 template <class CascorWhenUsed>
 Health TieredEngine<CascorWhenUsed>::health() {
   Parts& p = parts_;
-  Health health;
+  Later<Health> health;
   health.timestamp = iso8601(p.clock->wall());
   if (!p.config.enabled) {
     health.details.backend = "none";
@@ -393,14 +398,14 @@ Health TieredEngine<CascorWhenUsed>::health() {
     health.message = "Memory cache in use";
     return health;
   }
-  HealthDetails& details = health.details;
+  auto& details = health.details;
   details.backend = "redis";
   details.host = p.remote.host;
   if (p.remote.port != 0) details.port = p.remote.port;
   std::shared_ptr<const CacheError> error;
   if (const auto seen = p.fallback->now(); seen.serving == Parts::Serving::redis) {
     try {
-      const ServerInfo info = p.remote.store->info(p.deadline(whenever));
+      const auto info = p.remote.store->info(p.deadline(whenever));
       p.answered();
       details.last_ping_ms = info.ping_ms;
       health.message = "Redis connection healthy";
@@ -436,13 +441,13 @@ Health TieredEngine<CascorWhenUsed>::health() {
 
 template <class CascorWhenUsed>
 Stats TieredEngine<CascorWhenUsed>::stats() const {
-  Stats stats = parts_.counters.summary();
+  Later<Stats> stats = parts_.counters.summary();
   parts_.memory_counts->add_to(stats);
   return stats;
 }
 
 CASCOR_CACHE_DEF std::unique_ptr<Engine> make_engine(const CacheConfig& config) {
-  return std::make_unique<TieredEngine<void>>(config);
+  return std::make_unique<TieredEngine<CascorWhenUsed>>(config);
 }
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail

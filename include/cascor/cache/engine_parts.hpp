@@ -28,18 +28,26 @@ struct EngineParts {
   using Back = Fallback<CascorWhenUsed>;
   using Pending = typename Back::Pending;
   using Serving = typename Back::Serving;
+  // Dependent, so that no container of them is made where this is included only.
+  template <class T>
+  using Later = Dependent<T, CascorWhenUsed>;
+  using Found = Later<detail::Found>;
+  using Writes = Later<std::span<Write>>;
+  using Ttls = Later<std::span<const milliseconds>>;
+  using Results = Later<std::vector<StoreResult>>;
+  using Text = Later<std::string>;
 
-  CacheConfig config;
-  Log log;
-  std::shared_ptr<const Clock> clock;
-  std::shared_ptr<const KeySpace> keys;
-  std::array<milliseconds, prefix_count> ttls;
-  Counters counters;
+  Later<CacheConfig> config;
+  Later<Log> log;
+  Later<std::shared_ptr<const Clock>> clock;
+  Later<std::shared_ptr<const KeySpace>> keys;
+  Later<std::array<milliseconds, prefix_count>> ttls;
+  Later<Counters> counters;
   std::shared_ptr<MemoryCounts<CascorWhenUsed>> memory_counts;
-  MemoryBackend<CascorWhenUsed> memory;  // the backend itself, or what serves in Redis's place
-  RemoteStore remote;                    // with `type: redis`
-  std::atomic<bool> told_away{false};    // without a fallback: was the last line that Redis is away?
-  std::optional<Back> fallback;          // with `type: redis`; last, as its thread uses the rest
+  MemoryBackend<CascorWhenUsed> memory;       // the backend itself, or what serves in Redis's place
+  Later<RemoteStore> remote;                  // with `type: redis`
+  Later<std::atomic<bool>> told_away{false};  // without a fallback: was the last line that Redis is away?
+  std::optional<Back> fallback;               // with `type: redis`; last, as its thread uses the rest
 
   explicit EngineParts(const CacheConfig& wanted)
       : config{wanted.checked()},
@@ -55,25 +63,25 @@ struct EngineParts {
 
   // ---- the beginning
 
-  static std::shared_ptr<const KeySpace> names(const CacheConfig& config) {
+  static std::shared_ptr<const KeySpace> names(const Later<CacheConfig>& config) {
     const auto& prefixes = config.key_prefixes;
     return std::make_shared<const KeySpace>(
         config.key_namespace,
         std::array{prefixes.metrics, prefixes.topology, prefixes.session, prefixes.history, prefixes.control});
   }
-  static MemoryCacheOptions memory_options(const CacheConfig& config, std::shared_ptr<const Clock> clock) {
-    MemoryCacheOptions options;
+  static MemoryCacheOptions memory_options(const Later<CacheConfig>& config, std::shared_ptr<const Clock> clock) {
+    Later<MemoryCacheOptions> options;
     options.max_bytes = config.max_memory_mb << 20U;
     options.eviction = config.eviction;
     options.clock = std::move(clock);
     options.give_back_pages = true;  // the limit is one on resident memory
     return options;
   }
-  static std::string ttl_text(milliseconds ttl) {
+  static Text ttl_text(milliseconds ttl) {
     if (ttl == no_expiry) return "none";
-    std::string seconds = std::to_string(ttl.count() / 1000);
+    Text seconds = std::to_string(ttl.count() / 1000);
     if (const auto rest = ttl.count() % 1000; rest != 0) {
-      std::string fraction = std::to_string(1000 + rest).substr(1);
+      Text fraction = std::to_string(1000 + rest).substr(1);
       fraction.erase(fraction.find_last_not_of('0') + 1);
       seconds += '.' + fraction;
     }
@@ -115,12 +123,12 @@ struct EngineParts {
       remote.store->ping(deadline(whenever));
     } catch (const CacheError& error) {
       if (config.strict || error.code() == ErrorCode::config) throw;
-      if (!means_away(error)) log.warning(std::string{"Redis unavailable: "} + error.what());
+      if (!means_away(error)) log.warning(Text{"Redis unavailable: "} + error.what());
       (void)note(error, fallback->now(), true);
       return;
     }
     fallback->reached();
-    const std::string ttl = " (TTL: " + ttl_text(config.ttl) + ")";
+    const Text ttl = " (TTL: " + ttl_text(config.ttl) + ")";
     log.info("Redis connection established: " + remote.server);
     log.info("Redis cache enabled" + ttl);
     log.info("Redis cache initialized" + ttl);
@@ -143,7 +151,7 @@ struct EngineParts {
   bool note(const CacheError& error, typename Back::Now seen, bool certain = false) {
     if (!means_away(error)) return false;
     if (may_fall_back()) return fallback->lost(error, seen, certain);
-    if (!told_away.exchange(true)) log.warning(std::string{"Redis unavailable: "} + error.what());
+    if (!told_away.exchange(true)) log.warning(Text{"Redis unavailable: "} + error.what());
     return false;
   }
   void answered() {
@@ -189,8 +197,8 @@ struct EngineParts {
     return refused(*failed);
   }
   std::shared_ptr<const CacheError> out_of_time() const {
-    return std::make_shared<const TimeoutError>("Timeout before Redis on " + remote.server + " was asked",
-                                                "Give the call more time, or see whether the server is busy.");
+    return std::make_shared<const Later<TimeoutError>>("Timeout before Redis on " + remote.server + " was asked",
+                                                       "Give the call more time, or see whether the server is busy.");
   }
 
   // ---- reading
@@ -229,7 +237,7 @@ struct EngineParts {
     }
     Found found;
     if (!answer.bytes) return found;
-    found.bytes = std::make_shared<const std::string>(std::move(*answer.bytes));
+    found.bytes = std::make_shared<const Text>(std::move(*answer.bytes));
     found.facts.status = CacheStatus::hit;
     found.facts.tier = CacheTier::redis;
     return found;
@@ -238,7 +246,7 @@ struct EngineParts {
   // ---- writing
 
   static const std::shared_ptr<const CacheError>& unmet_condition() {
-    static const std::shared_ptr<const CacheError> why = std::make_shared<const DataError>(
+    static const std::shared_ptr<const CacheError> why = std::make_shared<const Later<DataError>>(
         "not stored: only_if does not hold for the key", "Leave only_if out to store whatever is there.");
     return why;
   }
@@ -248,14 +256,12 @@ struct EngineParts {
       case SetOutcome::condition_failed: return StoreResult{unmet_condition()};
       case SetOutcome::too_large: break;
     }
-    return StoreResult{std::make_shared<const DataError>(
+    return StoreResult{std::make_shared<const Later<DataError>>(
         "a value of " + std::to_string(write.value.weight()) + " bytes in memory, more than the whole cache takes",
         "Raise max_memory_mb, or store it in parts.")};
   }
-  std::vector<StoreResult> write_remotely(std::span<Write> writes, std::span<const milliseconds> ttls_of_writes,
-                                          Deadline by);
-  std::optional<std::vector<StoreResult>> write_in_fallback(std::span<Write> writes,
-                                                            std::span<const milliseconds> ttls_of_writes);
+  Results write_remotely(Writes writes, Ttls ttls_of_writes, Deadline by);
+  std::optional<Results> write_in_fallback(Writes writes, Ttls ttls_of_writes);
 
   // ---- counting
 
@@ -276,7 +282,7 @@ struct EngineParts {
     while (true) {
       const StoredHandle held = memory.get(key);
       const std::int64_t sum = held ? sum_of(*held->bytes(), by) : by;
-      StoredValue value{std::make_shared<const std::string>(std::to_string(sum))};
+      Later<StoredValue> value{std::make_shared<const Text>(std::to_string(sum))};
       if (held ? memory.replace(key, held, std::move(value), ttl)
                : memory.set_if(key, std::move(value), ttl, OnlyIf::absent) != SetOutcome::condition_failed) {
         return sum;
@@ -286,20 +292,18 @@ struct EngineParts {
 };
 
 template <class CascorWhenUsed>
-std::vector<StoreResult> EngineParts<CascorWhenUsed>::write_remotely(std::span<Write> writes,
-                                                                     std::span<const milliseconds> ttls_of_writes,
-                                                                     Deadline by) {
-  std::vector<std::shared_ptr<const std::string>> bytes;
-  std::vector<StoreEntry> entries;
+auto EngineParts<CascorWhenUsed>::write_remotely(Writes writes, Ttls ttls_of_writes, Deadline by) -> Results {
+  Later<std::vector<std::shared_ptr<const std::string>>> bytes;
+  Later<std::vector<StoreEntry>> entries;
   bytes.reserve(writes.size());
   entries.reserve(writes.size());
   for (std::size_t i = 0; i < writes.size(); ++i) {
     bytes.push_back(writes[i].value.bytes());
     entries.push_back({writes[i].key, *bytes.back(), ttls_of_writes[i], writes[i].only_if});
   }
-  std::vector<StoreResult> results;
+  Results results;
   results.reserve(writes.size());
-  for (StoreOutcome& outcome : remote.store->set_many(entries, by)) {
+  for (auto& outcome : remote.store->set_many(entries, by)) {
     if (outcome.error && (config.strict || means_away(*outcome.error))) outcome.error->raise();
     if (outcome.stored) {
       results.push_back(StoreResult{CacheTier::redis});
@@ -312,13 +316,13 @@ std::vector<StoreResult> EngineParts<CascorWhenUsed>::write_remotely(std::span<W
 
 // nullopt: Redis came back in between.
 template <class CascorWhenUsed>
-std::optional<std::vector<StoreResult>> EngineParts<CascorWhenUsed>::write_in_fallback(
-    std::span<Write> writes, std::span<const milliseconds> ttls_of_writes) {
+auto EngineParts<CascorWhenUsed>::write_in_fallback(Writes writes, Ttls ttls_of_writes) -> std::optional<Results> {
   auto why = fallback->state().last_error;
-  if (!why) why = std::make_shared<const ConnectionError>("Redis is away", "The value is kept in memory meanwhile.");
-  std::vector<std::shared_ptr<const std::string>> bytes;
+  if (!why)
+    why = std::make_shared<const Later<ConnectionError>>("Redis is away", "The value is kept in memory meanwhile.");
+  Later<std::vector<std::shared_ptr<const std::string>>> bytes;
   for (const Write& write : writes) bytes.push_back(write.value.bytes());
-  std::vector<StoreResult> results;
+  Results results;
   // All or none: what would be kept here and written again there would find its own condition unmet.
   const bool kept = fallback->keep([&](Pending& pending) {
     for (std::size_t i = 0; i < writes.size(); ++i) {
