@@ -172,7 +172,7 @@ template <class CascorWhenUsed>
 std::optional<typename Pipeline<CascorWhenUsed>::Attempt> Pipeline<CascorWhenUsed>::lead(const Seat& seat,
                                                                                          Deadline by) {
   Shared& shared = *seat.shared;
-  if (by.passed() && get_off(seat, true)) return time_is_up(seat);
+  if (by.passed()) return get_off(seat, true) ? std::optional{time_is_up(seat)} : std::nullopt;
   Attempt attempt;
   try {
     if (!shared.lease) shared.lease = pool_.acquire(by, &attempt.never_began);
