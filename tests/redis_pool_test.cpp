@@ -266,3 +266,80 @@ TEST_CASE("callers that give up, connections that break and servers that go leav
   for (int i = 0; i < 3; ++i) all.push_back(lease_from(pool));
   CHECK(pool.state().in_use == 3);
 }
+
+TEST_CASE("connections that nobody has needed for max_idle are closed, the others are kept") {
+  RedisServer server;
+  RedisOptions options = options_of(server, 5);
+  const auto clock = std::make_shared<cascor::ManualClock>();
+  options.clock = clock;
+  options.max_idle = 60s;
+  ConnectionPool pool{options};
+  {
+    auto one = pool.acquire(in(10s));
+    auto two = pool.acquire(in(10s));
+    auto three = pool.acquire(in(10s));
+  }
+  clock->advance(59s);
+  const auto ping_once = [&] { CHECK(pool.acquire(in(10s))->execute(ping(), in(10s)).at(0).text == "PONG"); };
+  ping_once();
+  CHECK(pool.state().size == 3);
+  clock->advance(1s);  // the one that was used is a second old, the others sixty
+  ping_once();
+  CHECK(pool.state().size == 1);
+  CHECK(pool.dialled() == 3);
+  CHECK(eventually([&] { return server.clients() == 1; }));
+  clock->advance(60s);
+  ping_once();
+  CHECK(pool.state().size == 1);
+  CHECK(pool.dialled() == 4);
+}
+
+TEST_CASE("a connection is replaced at the end of its life, whether it is idle or in use then") {
+  RedisServer server;
+  RedisOptions options = options_of(server, 1);
+  const auto clock = std::make_shared<cascor::ManualClock>();
+  options.clock = clock;
+  options.max_idle = 0ms;
+  options.max_lifetime = 80s;
+  const std::uint64_t jitter = GENERATE(0U, 10'000U);
+  cascor::detail::Random random{[jitter] { return jitter; }};
+  cascor::redis::ConnectionPool<> pool{options, random};
+  auto first = pool.acquire(in(10s));
+  const std::string id = id_of(first);
+  first.end();
+  const auto life = 80s - cascor::milliseconds{jitter};
+  clock->advance(life - 1ms);
+  auto second = pool.acquire(in(10s));
+  CHECK(id_of(second) == id);
+  second.end();
+  clock->advance(1ms);
+  SECTION("idle") {
+    auto third = pool.acquire(in(10s));
+    CHECK(id_of(third) != id);
+  }
+  SECTION("in use") {
+    clock->advance(-1ms);
+    auto third = pool.acquire(in(10s));
+    clock->advance(1ms);
+    CHECK(id_of(third) == id);
+    third.end();
+    CHECK(pool.state().size == 0);
+  }
+}
+
+TEST_CASE("those who wait are told at once when the pool is stopped, and so is who comes later") {
+  RedisServer server;
+  const RedisOptions options = options_of(server, 1);
+  ConnectionPool pool{options};
+  auto held = lease_from(pool);
+  std::string what;
+  std::thread waiter{[&] { what = what_of<cascor::ConnectionError>([&] { (void)pool.acquire(in(1h)); }); }};
+  REQUIRE(eventually_waiting(pool, 1));
+  pool.stop();
+  waiter.join();
+  CHECK(what == "Redis is not asked any more: the cache is being shut down");
+  CHECK_THROWS_AS(pool.acquire(in(1h)), cascor::ConnectionError);
+  CHECK_THROWS_AS((*held)->execute(ping(), in(1h)), cascor::ConnectionError);
+  held.reset();
+  CHECK(pool.state().size == 0);
+}

@@ -1,7 +1,9 @@
 // RESP: what is sent, and what is made of what comes back, however the bytes are cut.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdint>
 #include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -188,4 +190,39 @@ TEST_CASE("a reader that refused once refuses what comes after") {
   CHECK_THROWS_AS(reader.next(), cascor::ConnectionError);
   reader.feed("+OK\r\n");
   CHECK_THROWS_AS(reader.next(), cascor::ConnectionError);
+}
+
+TEST_CASE("bytes that are received in place are the same as bytes that are fed, however small the pieces") {
+  std::mt19937 random{7};
+  for (int round = 0; round < 50; ++round) {
+    ReplyReader reader;
+    std::vector<std::string> replies;
+    std::string bytes;
+    std::vector<std::string> expected;
+    for (int i = 0; i < 20; ++i) {
+      const std::string value(random() % (i % 5 == 0 ? 50'000 : 50), static_cast<char>('a' + i));
+      bytes += i % 3 == 0 ? "*2\r\n$" + std::to_string(value.size()) + "\r\n" + value + "\r\n:1\r\n"
+                          : "$" + std::to_string(value.size()) + "\r\n" + value + "\r\n";
+      expected.push_back(i % 3 == 0 ? "[\"" + value + "\" 1 ]" : '"' + value + '"');
+    }
+    for (std::size_t at = 0; at < bytes.size();) {
+      const auto room = reader.space();
+      REQUIRE(room.size() >= 16 * 1024);
+      const std::size_t some = std::min({room.size(), bytes.size() - at, std::size_t{1} + random() % 30'000});
+      std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(at), some, room.begin());
+      reader.received(some);
+      at += some;
+      for (auto& reply : all_of(reader)) replies.push_back(std::move(reply));
+    }
+    REQUIRE((replies == expected));
+    REQUIRE_FALSE(reader.holds_bytes());
+  }
+}
+
+TEST_CASE("lines that only look like an answer are refused, not guessed at") {
+  for (const char* bytes : {"$3\r\nabcd\r\n", "$3\r\nabc\rx", ":\r\n", ":1 \r\n", "$ 3\r\nabc\r\n", "$\r\n", "$-2\r\n",
+                            ":99999999999999999999\r\n"}) {
+    CAPTURE(bytes);
+    CHECK_THAT(refusal_of(bytes), Catch::StartsWith("an answer that is not Redis's protocol"));
+  }
 }

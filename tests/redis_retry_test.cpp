@@ -7,6 +7,8 @@
 #include "cascor/redis/retry.hpp"
 
 using namespace std::chrono_literals;
+using cascor::redis::after_reply;
+using cascor::redis::AfterReply;
 using cascor::redis::Backoff;
 using cascor::redis::FailedAttempt;
 using cascor::redis::Repeat;
@@ -71,4 +73,30 @@ TEST_CASE("backoff doubles its bound up to the most, and draws anything from zer
   }
   CHECK(backoff.next([] { return 36U; }) == 0ms);  // one past the bound comes round to zero
   CHECK(backoff.next(none) == 0ms);
+}
+
+TEST_CASE("a reply that passes by itself is tried again, whatever the command") {
+  for (const char* reply :
+       {"TRYAGAIN Multiple keys request during rehashing of slot", "CLUSTERDOWN The cluster is down",
+        "LOADING Redis is loading the dataset in memory", "MASTERDOWN Link with MASTER is down",
+        "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."}) {
+    CAPTURE(reply);
+    CHECK(after_reply(reply) == AfterReply::again);
+  }
+}
+
+TEST_CASE("a server that is not the master any more is asked again on another connection") {
+  CHECK(after_reply("READONLY You can't write against a read only replica.") == AfterReply::again_elsewhere);
+}
+
+TEST_CASE("what stays as it is until somebody acts is reported, and so is every other error") {
+  for (const char* reply :
+       {"MOVED 3999 127.0.0.1:6381", "ASK 3999 127.0.0.1:6381",
+        "OOM command not allowed when used memory > 'maxmemory'.", "NOSCRIPT No matching script. Please use EVAL.",
+        "EXECABORT Transaction discarded because of previous errors.", "ERR unknown command", "WRONGTYPE Operation",
+        "NOAUTH Authentication required.", "BUSYGROUP Consumer Group name already exists",
+        "BUSYKEY Target key name already exists.", "LOADINGS", "", "readonly"}) {
+    CAPTURE(reply);
+    CHECK(after_reply(reply) == AfterReply::report);
+  }
 }

@@ -35,6 +35,7 @@ inline constexpr std::string_view quick_commands =
     " XADD XACK XDEL PUBLISH SPUBLISH PFADD RENAME RENAMENX COPY ";
 
 CASCOR_CACHE_FN bool lists(std::string_view list, std::string_view word) noexcept {
+  if (word.empty() || word.find(' ') != std::string_view::npos) return false;
   for (std::size_t at = list.find(word); at != std::string_view::npos; at = list.find(word, at + 1)) {
     if (list[at - 1] == ' ' && list[at + word.size()] == ' ') return true;
   }
@@ -63,7 +64,7 @@ CASCOR_CACHE_FN bool has_option(std::span<const std::string_view> arguments, std
                      arguments.end(), [options](std::string_view argument) {
                        UpperCase option;
                        option.append(argument);
-                       return !argument.empty() && lists(options, option.text());
+                       return lists(options, option.text());
                      });
 }
 
@@ -81,7 +82,6 @@ CASCOR_CACHE_DEF CommandRule rule_for(std::span<const std::string_view> argument
   const auto listed = [&](std::string_view list) {
     return detail::lists(list, name.text()) || (arguments.size() > 1 && detail::lists(list, with_subcommand.text()));
   };
-  if (name.text().empty()) return {};
   if (listed(detail::refused_commands)) return {true, false, Repeat::unsafe};
   CommandRule rule;
   const bool quick_and_safe = listed(detail::quick_and_safe_commands);

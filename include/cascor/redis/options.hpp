@@ -48,7 +48,7 @@ struct RedisOptions {
   int database = 0;
 
   std::size_t max_connections = 50;
-  /// How many of them short calls share when more are made at once; 0: what suits the machine, 2 to 4.
+  /// How many of them short calls share; 0: one each for up to 8 callers at once, and 2 to 4 for more.
   std::size_t shared_connections = 0;
   milliseconds timeout{5000};           ///< of a call, and of each round trip of a call that takes many
   bool retry = true;                    ///< send again what is safe to send twice

@@ -1,14 +1,16 @@
 // Implicit pipelining: callers that call at once share batches on few connections, without asking for it.
 //
 // A call that may share needs one of a few permits to use a connection. While one is free the caller takes it, and uses
-// a connection of the pool alone: one or two callers have a plain pool. When none is free the caller boards the batch
-// that is forming, and waits. Whoever ends its turn hands its permit, with its connection if that is still good, to the
+// a connection of the pool alone: few callers have a plain pool. When none is free the caller boards the batch that is
+// forming, and waits. Whoever ends its turn hands its permit, with its connection if that is still good, to the
 // batch that has waited longest. One of that batch's callers, its leader, sends all its commands by one write, reads
 // all the answers, hands the permit on, and wakes the others at once.
 //
 // What holds at all times (mutex_ guards it):
-//  - No batch waits while a permit is free. A batch in waiting_ can be boarded if it is the last and has room, and
-//    nobody reads or sends for it.
+//  - A batch waits only while no permit is free. How many there are depends on how many callers there are: for few, one
+//    each; for many, few; and one more for a batch that has waited long. So a permit may be given up while a batch
+//    waits, but only if others are taken, each of which is passed on in its turn. A batch in waiting_ can be boarded if
+//    it is the last and has room, and nobody reads or sends for it.
 //  - A batch out of waiting_ holds one permit until it is over, and either has exactly one leader, or `wants_leader` is
 //    set and one of those aboard has been woken since. Only the leader touches the connection, the bytes and the
 //    answers that are not in yet.
@@ -107,14 +109,28 @@ class Pipeline {
     std::size_t first = 0;  // of its commands
     std::size_t end = 0;
   };
+  // One caller that may share, for as long as its attempt takes.
+  struct Caller {
+    explicit Caller(std::atomic<std::size_t>& count) noexcept : callers{count} { callers.fetch_add(1, relaxed); }
+    Caller(const Caller&) = delete;
+    Caller& operator=(const Caller&) = delete;
+    ~Caller() { callers.fetch_sub(1, relaxed); }
+    static constexpr auto relaxed = std::memory_order_relaxed;
+    std::atomic<std::size_t>& callers;
+  };
   // One turn with a permit, which is handed on at its end, whatever ends it.
   struct Turn {
     Pipeline& pipeline;
     Lease lease;
+    Turn(Pipeline& owner, Lease of) noexcept : pipeline{owner}, lease{std::move(of)} {}
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
     ~Turn() { pipeline.pass_on(std::move(lease)); }
   };
 
   Attempt go_alone(Lease& lease, const Batch<CascorWhenUsed>& batch, std::span<Reply> replies, Deadline by);
+  std::size_t permits() const noexcept;
+  std::shared_ptr<Shared> call_next() noexcept;
   Seat board(const Batch<CascorWhenUsed>& batch);
   Attempt ride(const Seat& seat, std::span<Reply> replies, Deadline by);
   bool take_lead(Shared& shared);
@@ -133,9 +149,12 @@ class Pipeline {
   ConnectionPool<CascorWhenUsed>& pool_;
   mutable std::mutex mutex_;
   std::deque<std::shared_ptr<Shared>> waiting_;
-  std::size_t permits_;            // free ones
-  std::size_t extra_permits_ = 0;  // taken beyond those, by batches that had waited too long
-  std::size_t most_extra_permits_;
+  std::size_t taken_ = 0;          // permits
+  std::size_t extra_permits_ = 0;  // for batches that had waited too long
+  std::size_t permits_for_few_ = 1;
+  std::size_t permits_for_many_ = 1;
+  std::size_t most_permits_ = 1;
+  std::atomic<std::size_t> callers_{0};
   std::atomic<std::uint64_t> commands_{0};
   std::atomic<std::uint64_t> batches_{0};
 };

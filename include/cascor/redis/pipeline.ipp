@@ -22,11 +22,11 @@ inline constexpr std::size_t most_bytes_in_silence = 64 * 1024;
 inline constexpr milliseconds patience_of_a_batch{2};
 inline constexpr std::size_t most_permits = 16;
 
-// Two suit a machine with two processors; more only cost it wakes.
-CASCOR_CACHE_FN std::size_t suitable_permits(const RedisOptions& options) noexcept {
-  const std::size_t suits = std::clamp<std::size_t>(std::thread::hardware_concurrency() / 2, 2, 4);
-  return std::clamp<std::size_t>(options.shared_connections == 0 ? suits : options.shared_connections, 1,
-                                 std::max<std::size_t>(options.max_connections, 1));
+// Measured: up to so many callers a plain pool has the best latencies; beyond, two connections carry the most on two
+// processors, and more of them only cost wakes.
+inline constexpr std::size_t few_callers = 8;
+CASCOR_CACHE_FN std::size_t suitable_permits() noexcept {
+  return std::clamp<std::size_t>(std::thread::hardware_concurrency() / 2, 2, 4);
 }
 
 // Null where there is no memory for a copy.
@@ -42,10 +42,13 @@ CASCOR_CACHE_FN std::shared_ptr<const CacheError> shared_or_null(const CacheErro
 
 template <class CascorWhenUsed>
 Pipeline<CascorWhenUsed>::Pipeline(const RedisOptions& options, ConnectionPool<CascorWhenUsed>& pool)
-    : options_{options},
-      pool_{pool},
-      permits_{detail::suitable_permits(options)},
-      most_extra_permits_{std::max(std::min(detail::most_permits, options.max_connections), permits_) - permits_} {}
+    : options_{options}, pool_{pool} {
+  const std::size_t most = std::max<std::size_t>(options.max_connections, 1);
+  const std::size_t asked = options.shared_connections;
+  permits_for_few_ = std::min(asked == 0 ? detail::few_callers : asked, most);
+  permits_for_many_ = std::min(asked == 0 ? detail::suitable_permits() : asked, most);
+  most_permits_ = std::min(std::max(detail::most_permits, asked), most);
+}
 
 template <class CascorWhenUsed>
 typename Pipeline<CascorWhenUsed>::Attempt Pipeline<CascorWhenUsed>::attempt(const Batch<CascorWhenUsed>& batch,
@@ -57,9 +60,11 @@ typename Pipeline<CascorWhenUsed>::Attempt Pipeline<CascorWhenUsed>::attempt(con
     Lease lease;
     return go_alone(lease, batch, replies, by);
   }
+  const Caller counted{callers_};
   std::unique_lock lock{mutex_};
-  if (permits_ > 0) {
-    --permits_;
+  const bool free = taken_ < permits();
+  if (free && waiting_.empty()) {
+    ++taken_;
     lock.unlock();
     Turn turn{*this, {}};
     return go_alone(turn.lease, batch, replies, by);
@@ -67,8 +72,30 @@ typename Pipeline<CascorWhenUsed>::Attempt Pipeline<CascorWhenUsed>::attempt(con
   // Under the lock: either stop() was here before, or it will find this caller.
   if (pool_.stopper().stopped()) return {pool_.stopper().error().share()};
   const Seat seat = board(batch);
+  std::shared_ptr<Shared> next;
+  if (free) {
+    ++taken_;
+    next = call_next();
+  }
   lock.unlock();
+  if (next) next->event.notify_one();
   return ride(seat, replies, by);
+}
+
+// Under the lock. What callers may take: with few of them, a connection each.
+template <class CascorWhenUsed>
+std::size_t Pipeline<CascorWhenUsed>::permits() const noexcept {
+  const bool few = callers_.load(std::memory_order_relaxed) <= permits_for_few_;
+  return (few ? permits_for_few_ : permits_for_many_) + extra_permits_;
+}
+
+// Under the lock, with a permit taken: the batch that has waited longest, which has it from now on.
+template <class CascorWhenUsed>
+std::shared_ptr<typename Pipeline<CascorWhenUsed>::Shared> Pipeline<CascorWhenUsed>::call_next() noexcept {
+  std::shared_ptr<Shared> next = std::move(waiting_.front());
+  waiting_.pop_front();
+  next->wants_leader.store(true, std::memory_order_relaxed);
+  return next;
 }
 
 template <class CascorWhenUsed>
@@ -161,8 +188,9 @@ template <class CascorWhenUsed>
 bool Pipeline<CascorWhenUsed>::take_extra_permit(const std::shared_ptr<Shared>& shared) {
   const std::lock_guard lock{mutex_};
   const auto found = std::find(waiting_.begin(), waiting_.end(), shared);
-  if (found == waiting_.end() || extra_permits_ == most_extra_permits_) return false;
+  if (found == waiting_.end() || taken_ >= most_permits_) return false;
   ++extra_permits_;
+  ++taken_;
   waiting_.erase(found);
   return true;
 }
@@ -172,7 +200,7 @@ template <class CascorWhenUsed>
 std::optional<typename Pipeline<CascorWhenUsed>::Attempt> Pipeline<CascorWhenUsed>::lead(const Seat& seat,
                                                                                          Deadline by) {
   Shared& shared = *seat.shared;
-  if (by.passed() && get_off(seat, true)) return time_is_up(seat);
+  if (by.passed()) return get_off(seat, true) ? std::optional{time_is_up(seat)} : std::nullopt;
   Attempt attempt;
   try {
     if (!shared.lease) shared.lease = pool_.acquire(by, &attempt.never_began);
@@ -286,25 +314,18 @@ void Pipeline<CascorWhenUsed>::pass_on(Lease lease) noexcept {
     lease.end();
     lock.lock();
   }
-  if (waiting_.empty()) {
-    if (extra_permits_ > 0) {
-      --extra_permits_;
-    } else {
-      ++permits_;
-    }
+  // An extra permit goes once batches no longer wait long for the others.
+  if (extra_permits_ > 0 && (waiting_.empty() || std::chrono::steady_clock::now() - waiting_.front()->began <
+                                                     detail::patience_of_a_batch / 2)) {
+    --extra_permits_;
+  }
+  if (waiting_.empty() || taken_ > permits()) {
+    --taken_;
     return;
   }
-  if (extra_permits_ > 0 &&
-      std::chrono::steady_clock::now() - waiting_.front()->began < detail::patience_of_a_batch / 2) {
-    --extra_permits_;  // no longer needed: those that remain come round soon enough
-    lock.unlock();
-    return lease.end();
-  }
-  const std::shared_ptr<Shared> next = std::move(waiting_.front());
-  waiting_.pop_front();
+  const std::shared_ptr<Shared> next = call_next();
   // A caller that goes alone may be waiting for a connection longer than this batch.
   if (lease && !pool_.is_short() && pool_.worth_keeping(*lease)) next->lease = std::move(lease);
-  next->wants_leader.store(true, std::memory_order_relaxed);
   lock.unlock();
   lease.end();
   next->event.notify_one();

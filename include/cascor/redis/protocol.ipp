@@ -221,7 +221,9 @@ typename ReplyReader<CascorWhenUsed>::Cut ReplyReader<CascorWhenUsed>::cut_simpl
   if (type == '$' && number != -1) {
     if (number < 0 || static_cast<std::uint64_t>(number) > max_string_bytes) return Cut::not_simple;
     if (last - end < number + 2) return Cut::incomplete;
-    if (end[number] != '\r' || end[number + 1] != '\n') return Cut::not_simple;
+    if (end[number] != '\r' || end[number + 1] != '\n') {  // hiredis would not look
+      detail::refuse_bytes("a string that does not end where it says");
+    }
     into.text.assign(end, static_cast<std::size_t>(number));
     into.kind = Reply::Kind::string;
     end += number + 2;
