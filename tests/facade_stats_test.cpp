@@ -138,3 +138,27 @@ TEST_CASE("while Redis is away what memory keeps counts as set, what nobody keep
   CHECK(stats.errors == 2);
   CHECK(stats.hit_rate == 0);
 }
+
+TEST_CASE("what the Redis engine does is counted: commands, batches, retries, reconnects, the breaker") {
+  RedisServer server;
+  CapturedLog log;
+  auto config = config_for(server, log);
+  config.fallback.enabled = false;
+  CacheManager cache{config};
+  const auto before = cache.stats().redis;
+  CHECK(before.breaker == "closed");
+  cache.set_many({{"a", 1}, {"b", 2}, {"c", 3}});
+  const auto after = cache.stats().redis;
+  CHECK(after.commands == before.commands + 3);
+  CHECK(after.batches == before.batches + 1);
+  server.raw("CLIENT", "KILL", "TYPE", "normal");
+  CHECK(cache.set("a", 1));
+  CHECK(cache.stats().redis.reconnects > after.reconnects);
+  server.kill();
+  for (int i = 0; i < 20; ++i) CHECK_FALSE(cache.set("a", 1));
+  CHECK(cache.stats().redis.breaker != "closed");
+  CHECK(cascor::json(cache.stats())["redis"]["breaker"] != "closed");
+  server.start();
+  CHECK(eventually([&] { return cache.health().status == cascor::HealthStatus::up; }));
+  CHECK(cache.stats().redis.breaker == "closed");
+}

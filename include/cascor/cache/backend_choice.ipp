@@ -38,6 +38,15 @@ CASCOR_CACHE_DEF RemoteStore make_remote_store(const CacheConfig& config, const 
   options.timeout = config.connection_pool.timeout;
   options.retry = config.connection_pool.retry_on_timeout;
   options.keepalive = config.connection_pool.socket_keepalive;
+  options.max_idle = config.connection_pool.max_idle;
+  options.max_lifetime = config.connection_pool.max_lifetime;
+  // What it means for the cache is a line of its own; this is for who looks closer.
+  options.on_breaker = [log = config.log_sink ? Log{config.log_sink} : Log{}](redis::BreakerState state,
+                                                                              std::string_view reason) {
+    if (log.wants(LogLevel::debug)) {
+      log.debug("Circuit breaker " + std::string{redis::to_string(state)} + ": " + std::string{reason});
+    }
+  };
   options.clock = clock;
   options.random = config.random;
 

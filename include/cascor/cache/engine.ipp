@@ -443,6 +443,7 @@ template <class CascorWhenUsed>
 Stats TieredEngine<CascorWhenUsed>::stats() const {
   Later<Stats> stats = parts_.counters.summary();
   parts_.memory_counts->add_to(stats);
+  if (parts_.is_remote()) stats.redis = parts_.remote.store->stats();
   return stats;
 }
 

@@ -88,6 +88,11 @@ CASCOR_CACHE_DEF void to_json(json& out, const Stats& stats) {
   detail::Dependent<json, CascorWhenUsed>& result = out;
   result = detail::counted(stats);
   result["prefixes"] = stats.prefixes;
+  result["redis"] = detail::Dependent<json, CascorWhenUsed>{{"commands", stats.redis.commands},
+                                                            {"batches", stats.redis.batches},
+                                                            {"retries", stats.redis.retries},
+                                                            {"reconnects", stats.redis.reconnects},
+                                                            {"breaker", stats.redis.breaker}};
 }
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI

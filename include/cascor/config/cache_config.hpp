@@ -40,6 +40,8 @@ struct ConnectionPoolConfig {
   std::chrono::milliseconds timeout{5'000};  ///< For a whole call, whatever it waits for; more than 0, up to an hour.
   bool retry_on_timeout = true;              ///< Retry what is safe to send twice, within one deadline.
   bool socket_keepalive = true;              ///< TCP keepalive.
+  std::chrono::milliseconds max_idle{300'000};        ///< A connection unused for so long is closed; 0: never.
+  std::chrono::milliseconds max_lifetime{3'600'000};  ///< A connection is closed at about this age; 0: never.
 };
 
 /// Full prefixes, each inside the namespace. Empty: the namespace, the field's name and a colon.

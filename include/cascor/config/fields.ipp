@@ -37,6 +37,8 @@ std::vector<Field<CascorWhenUsed>> Field<CascorWhenUsed>::all_of(CacheConfig& c)
       {"connection_pool.timeout", SecondsValue{&c.connection_pool.timeout, instant, hour}},
       {"connection_pool.retry_on_timeout", FlagValue{&c.connection_pool.retry_on_timeout}},
       {"connection_pool.socket_keepalive", FlagValue{&c.connection_pool.socket_keepalive}},
+      {"connection_pool.max_idle", SecondsValue{&c.connection_pool.max_idle, none, century}},
+      {"connection_pool.max_lifetime", SecondsValue{&c.connection_pool.max_lifetime, none, century}},
       {"key_prefixes.metrics", TextValue{&prefixes.metrics, 1, 512}},
       {"key_prefixes.topology", TextValue{&prefixes.topology, 1, 512}},
       {"key_prefixes.session", TextValue{&prefixes.session, 1, 512}},

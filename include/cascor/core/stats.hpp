@@ -33,9 +33,19 @@ struct PrefixStats {
   Latency set;
 };
 
+/// What a remote engine has counted since it was made, for stats().
+struct RemoteStats {
+  std::uint64_t commands = 0;      ///< sent, each command of a batch by itself
+  std::uint64_t batches = 0;       ///< writes to a socket that carried them
+  std::uint64_t retries = 0;       ///< batches that were sent again
+  std::uint64_t reconnects = 0;    ///< connections dialled after the first
+  std::string breaker = "closed";  ///< "closed", "open", or "half-open": one call is finding out
+};
+
 /// The whole, and by prefix under the names "metrics", "topology", "session", "history", "control" and "other".
 struct Stats : PrefixStats {
   std::map<std::string, PrefixStats, std::less<>> prefixes;
+  RemoteStats redis;  ///< all zero where memory is the backend
 };
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI

@@ -15,6 +15,7 @@
 #include "cascor/core/errors.hpp"
 #include "cascor/core/only_if.hpp"
 #include "cascor/core/reply.hpp"
+#include "cascor/core/stats.hpp"
 #include "cascor/core/ttl.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI {
@@ -55,15 +56,6 @@ struct PoolState {
   std::size_t in_use = 0;
   std::size_t waiting = 0;
   std::size_t max = 0;
-};
-
-/// What a remote engine has counted since it was made, for stats().
-struct RemoteStats {
-  std::uint64_t commands = 0;      ///< sent, each command of a batch by itself
-  std::uint64_t batches = 0;       ///< writes to a socket that carried them
-  std::uint64_t retries = 0;       ///< batches that were sent again
-  std::uint64_t reconnects = 0;    ///< connections dialled after the first
-  std::string breaker = "closed";  ///< "closed", "open", or "half-open": one call is finding out
 };
 
 /// Key and value. Every call ends by its deadline or throws TimeoutError; a server that is not to be had is a
