@@ -167,3 +167,10 @@ TEST_CASE("each level has its name as it stands in a line") {
   CHECK(to_string(LogLevel::warning) == "WARNING");
   CHECK(to_string(LogLevel::error) == "ERROR");
 }
+
+TEST_CASE("what is printable stays, and no byte begins a line of its own") {
+  CHECK(cascor::printable("epoch_5 [*?]~") == "epoch_5 [*?]~");
+  CHECK(cascor::printable("a\nINFO: all is well\x1b[0m") == "a\\x0aINFO: all is well\\x1b[0m");
+  CHECK(cascor::printable(std::string_view{"\0\xff\x7f", 3}) == "\\x00\\xff\\x7f");
+  CHECK(cascor::printable("").empty());
+}

@@ -116,3 +116,11 @@ TEST_CASE("statuses and tiers have the names that other programs read") {
   CHECK(to_string(CacheTier::redis) == "redis");
   CHECK(to_string(CacheTier::none) == "none");
 }
+
+TEST_CASE("a result compares with a value as std::optional does") {
+  CHECK(hit() == "value");
+  CHECK(hit() == std::string{"value"});
+  CHECK(hit() != "other");
+  CHECK_FALSE(CacheResult<std::string>{} == "value");
+  CHECK(CacheResult<int>{} != 0);
+}

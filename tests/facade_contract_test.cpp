@@ -323,6 +323,8 @@ TEMPLATE_TEST_CASE("the debug line tells what was cached, a failed one tells not
   cache.set("any", 4);
   CHECK(backend.log.count("DEBUG: ") == 3);
   CHECK(backend.log.count("DEBUG: Cached metrics: epoch_5") == 1);
+  cache.cache_metrics("x\nINFO: Redis connection established: forged", 1);
+  CHECK(backend.log.count("DEBUG: Cached metrics: x\\x0aINFO: Redis connection established: forged") == 1);
   CHECK(backend.log.count("DEBUG: Cached topology: latest") == 1);
   CHECK(backend.log.count("DEBUG: Cached history: full") == 1);
 }

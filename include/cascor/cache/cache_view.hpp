@@ -266,7 +266,7 @@ class BasicCacheView {
   std::string shown(std::string_view key) const {
     const FullKey full = names().full(Prefix::other, key);
     return names().prefix_of(full.view()) == Prefix::session ? names().text(Prefix::session) + "***"
-                                                             : std::string{full.view()};
+                                                             : printable(full.view());
   }
 
   template <class T>
@@ -284,7 +284,7 @@ class BasicCacheView {
   StoreResult put_named(Prefix prefix, std::string_view key, T&& value, Ttl ttl) {
     StoreResult stored = put(prefix, key, std::forward<T>(value), ttl);
     if (stored && engine().log().wants(LogLevel::debug)) {
-      engine().log().debug("Cached " + std::string{to_string(prefix)} + ": " + std::string{key});
+      engine().log().debug("Cached " + std::string{to_string(prefix)} + ": " + printable(key));
     }
     return stored;
   }

@@ -35,6 +35,10 @@ CASCOR_CACHE_FN void set_log_sink(LogSink sink);
 CASCOR_CACHE_FN void set_log_level(LogLevel level) noexcept;
 CASCOR_CACHE_FN LogLevel log_level() noexcept;
 
+/// `text` as one line of a log: printable ASCII as it is, any other byte as `\\xNN`, so that what an application or a
+/// peer chose cannot look like another line.
+CASCOR_CACHE_FN std::string printable(std::string_view text);
+
 /// One component's way to the log: the process-wide sink and level, or its own. Thread-safe, cheap to copy.
 class Log {
  public:

@@ -46,6 +46,21 @@ CASCOR_CACHE_DEF void set_log_level(LogLevel level) noexcept {
 
 CASCOR_CACHE_DEF LogLevel log_level() noexcept { return detail::log_state().level.load(std::memory_order_relaxed); }
 
+CASCOR_CACHE_DEF std::string printable(std::string_view text) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string line;
+  line.reserve(text.size());
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= ' ' && byte <= '~') {
+      line.push_back(c);
+    } else {
+      line.append({'\\', 'x', digits[byte >> 4U], digits[byte & 15U]});
+    }
+  }
+  return line;
+}
+
 CASCOR_CACHE_DEF void Log::write(LogLevel level, std::string_view message) const noexcept {
   if (!wants(level)) return;
   try {

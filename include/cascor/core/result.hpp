@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "cascor/core/clock.hpp"
@@ -90,6 +91,13 @@ class CacheResult {
   }
   /// The value, to be kept as long as one likes; null where there is none.
   std::shared_ptr<const T> share() const noexcept { return value_; }
+
+  /// As std::optional: is there a value that is equal to `other`?
+  template <class U>
+  requires(!std::is_same_v<U, CacheResult> && std::is_convertible_v<const U&, T>) friend bool operator==(
+      const CacheResult& result, const U& other) {
+    return result.value_ && *result.value_ == other;
+  }
 
  private:
   const T* checked() const {
