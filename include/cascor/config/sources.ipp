@@ -18,35 +18,41 @@ namespace cascor::inline CASCOR_CACHE_ABI::detail {
 template <class CascorWhenUsed>
 class YamlSettings {
  public:
-  YamlSettings(CacheConfig& config, Places& places, const std::string& source, const Environment& environment)
+  using String = Dependent<std::string, CascorWhenUsed>;
+  using View = Dependent<std::string_view, CascorWhenUsed>;
+  using Node = Dependent<YamlNode, CascorWhenUsed>;
+  using Named = Dependent<Places, CascorWhenUsed>;
+
+  YamlSettings(Dependent<CacheConfig, CascorWhenUsed>& config, Named& places, const String& source,
+               const Environment& environment)
       : fields_{Field<CascorWhenUsed>::all_of(config)}, places_{places}, source_{source}, environment_{environment} {}
 
-  void apply(const YamlNode& root) {
+  void apply(const Node& root) {
     if (const auto* backend = section(root, "the file", "backend"))
       if (const auto* cache = section(*backend, "backend", "cache")) apply_section(*cache, "");
   }
 
  private:
-  std::string at(const YamlNode& node) const {
+  String at(const Node& node) const {
     return source_ + ':' + std::to_string(node.line) + ':' + std::to_string(node.column);
   }
 
-  [[noreturn]] void refuse(const YamlNode& node, const std::string& problem) const {
+  [[noreturn]] void refuse(const Node& node, const String& problem) const {
     throw ConfigError{at(node) + ": " + problem, config_hint};
   }
 
-  void require_map(const YamlNode& node, const std::string& what) const {
-    if (node.kind != YamlNode::Kind::map) refuse(node, what + ": found " + described(node.kind) + "; accepted: a map");
+  void require_map(const Node& node, const String& what) const {
+    if (node.kind != Node::Kind::map) refuse(node, what + ": found " + described(node.kind) + "; accepted: a map");
   }
 
   /// The value of one key of an outer map, whose other keys are the application's. Null where there is none.
-  const YamlNode* section(const YamlNode& map, const std::string& what, std::string_view name) const {
-    if (map.kind == YamlNode::Kind::null) return nullptr;
+  const Node* section(const Node& map, const String& what, View name) const {
+    if (map.kind == Node::Kind::null) return nullptr;
     require_map(map, what);
-    const YamlNode* found = nullptr;
+    const Node* found = nullptr;
     for (std::size_t i = 0; i + 1 < map.children.size(); i += 2) {
       const auto& key = *map.children[i];
-      if (key.kind != YamlNode::Kind::scalar || key.text != name) continue;
+      if (key.kind != Node::Kind::scalar || key.text != name) continue;
       if (found != nullptr) refuse(key, "found the key " + shown(name) + " twice; accepted: once");
       found = map.children[i + 1];
     }
@@ -54,13 +60,13 @@ class YamlSettings {
   }
 
   /// `prefix` is empty or ends with a dot.
-  void apply_section(const YamlNode& map, const std::string& prefix) {
-    if (map.kind == YamlNode::Kind::null) return;  // every key of it commented out
+  void apply_section(const Node& map, const String& prefix) {
+    if (map.kind == Node::Kind::null) return;  // every key of it commented out
     require_map(map, prefix.empty() ? "backend.cache" : prefix.substr(0, prefix.size() - 1));
-    std::set<std::string_view> seen;
+    std::set<View> seen;
     for (std::size_t i = 0; i + 1 < map.children.size(); i += 2) {
       const auto& key = *map.children[i];
-      if (key.kind != YamlNode::Kind::scalar) refuse(key, "found " + described(key.kind) + " as a key; accepted: text");
+      if (key.kind != Node::Kind::scalar) refuse(key, "found " + described(key.kind) + " as a key; accepted: text");
       if (!seen.insert(key.text).second)
         refuse(key, "found the key " + shown(prefix + key.text) + " twice; accepted: once");
       if (key.text == "<<") refuse(key, "found a merge key '<<'; accepted: the keys themselves");
@@ -68,15 +74,15 @@ class YamlSettings {
     }
   }
 
-  void apply_key(const YamlNode& key, const YamlNode& value, const std::string& prefix) {
-    const std::string path = prefix + key.text;
+  void apply_key(const Node& key, const Node& value, const String& prefix) {
+    const String path = prefix + key.text;
     // A key with a dot in it ("tls.verify: true") is not the nested key.
     const bool nested_name = key.text.find('.') != std::string::npos;
     const auto is_this = [&](const auto& field) { return field.path == path; };
     const auto field = nested_name ? fields_.end() : std::find_if(fields_.begin(), fields_.end(), is_this);
     const auto is_inside = [&](const auto& f) { return f.path.starts_with(path + '.'); };
     if (field != fields_.end())
-      apply_value(*field, value, value.kind == YamlNode::Kind::null ? key : value);
+      apply_value(*field, value, value.kind == Node::Kind::null ? key : value);
     else if (!nested_name && std::any_of(fields_.begin(), fields_.end(), is_inside))
       apply_section(value, path + '.');
     else
@@ -86,14 +92,14 @@ class YamlSettings {
   }
 
   /// `mark` is where an error is shown: nothing at all has no place of its own.
-  void apply_value(const Field<CascorWhenUsed>& field, const YamlNode& value, const YamlNode& mark) {
-    const std::string path{field.path};
-    std::string text;
-    if (value.kind == YamlNode::Kind::scalar) {
+  void apply_value(const Field<CascorWhenUsed>& field, const Node& value, const Node& mark) {
+    const String path{field.path};
+    String text;
+    if (value.kind == Node::Kind::scalar) {
       text = expanded(value);
-    } else if (value.kind == YamlNode::Kind::list && field.is_list()) {
+    } else if (value.kind == Node::Kind::list && field.is_list()) {
       for (const auto* item : value.children) {
-        if (item->kind != YamlNode::Kind::scalar)
+        if (item->kind != Node::Kind::scalar)
           refuse(*item, path + ": found " + described(item->kind) + "; accepted: text");
         text += (item == value.children.front() ? "" : ", ") + expanded(*item);
       }
@@ -104,10 +110,10 @@ class YamlSettings {
     places_[path] = at(value);
   }
 
-  std::string expanded(const YamlNode& scalar) const { return expand_variables(scalar.text, environment_, at(scalar)); }
+  String expanded(const Node& scalar) const { return expand_variables(scalar.text, environment_, at(scalar)); }
 
-  std::vector<std::string> known_paths() const {
-    std::vector<std::string> paths;
+  std::vector<String> known_paths() const {
+    std::vector<String> paths;
     for (const auto& field : fields_) {
       paths.emplace_back(field.path.substr(0, field.path.find('.')));  // a section, or the key itself
       paths.emplace_back(field.path);
@@ -116,25 +122,28 @@ class YamlSettings {
   }
 
   std::vector<Field<CascorWhenUsed>> fields_;
-  Places& places_;
-  const std::string& source_;
+  Named& places_;
+  const String& source_;
   const Environment& environment_;
 };
 
 CASCOR_CACHE_DEF void apply_yaml(CacheConfig& config, Places& places, std::string_view text, const std::string& source,
                                  const Environment& environment) {
-  const auto document = YamlDocument::parse(text, source);
-  YamlSettings<void>{config, places, source, environment}.apply(document.root());
+  const auto document = Dependent<YamlDocument, CascorWhenUsed>::parse(text, source);
+  YamlSettings<CascorWhenUsed>{config, places, source, environment}.apply(document.root());
 }
 
-CASCOR_CACHE_FN void apply_variable(const Field<CascorWhenUsed>& field, const std::string& name,
-                                    const std::string& text) {
+CASCOR_CACHE_FN void apply_variable(const Field<CascorWhenUsed>& field,
+                                    const Dependent<std::string, CascorWhenUsed>& name,
+                                    const Dependent<std::string, CascorWhenUsed>& text) {
   const auto problem = field.take(text);
   if (!problem.empty()) throw ConfigError{name + ": " + std::string{field.path} + ": " + problem, config_hint};
 }
 
-CASCOR_CACHE_DEF void apply_environment(CacheConfig& config, Places& places, const Environment& environment) {
-  std::vector<std::string> known{"CASCOR_CACHE_CONFIG"};  // names the file: load_default() reads it
+CASCOR_CACHE_DEF void apply_environment(CacheConfig& config, Places& places, const Environment& given) {
+  const Dependent<Environment, CascorWhenUsed>& environment = given;
+  using String = Dependent<std::string, CascorWhenUsed>;
+  std::vector<String> known{"CASCOR_CACHE_CONFIG"};  // names the file: load_default() reads it
   for (const auto& field : Field<CascorWhenUsed>::all_of(config)) {
     const auto variable = known.emplace_back(field.variable());
     const auto found = environment.find(variable);
@@ -142,7 +151,7 @@ CASCOR_CACHE_DEF void apply_environment(CacheConfig& config, Places& places, con
     apply_variable(field, variable, found->second);
     places[std::string{field.path}] = variable;
   }
-  constexpr std::string_view ours = "CASCOR_CACHE_";
+  constexpr Dependent<std::string_view, CascorWhenUsed> ours = "CASCOR_CACHE_";
   for (auto it = environment.lower_bound(ours); it != environment.end() && it->first.starts_with(ours); ++it)
     if (std::find(known.begin(), known.end(), it->first) == known.end())
       Log{}.warning(it->first + ": unknown environment variable; the nearest known name is " +
