@@ -102,7 +102,9 @@ void RedisBackend<CascorWhenUsed>::run(const Batch<CascorWhenUsed>& batch, std::
     } else {
       if (pool_.stopper().stopped()) pool_.stopper().raise();
       const ErrorCode code = attempt.error->code();
-      const bool no_server = code == ErrorCode::connection || (code == ErrorCode::timeout && !attempt.never_began);
+      // A connection that had served may have been closed for itself: dialling the next one tells.
+      const bool no_server = !attempt.second_hand && (code == ErrorCode::timeout ||
+                                                      (code == ErrorCode::connection && !attempt.idle_connection));
       if (no_server) breaker_.failed(*attempt.error);
       if (code != ErrorCode::connection) attempt.error->raise();
     }
