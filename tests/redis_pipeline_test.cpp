@@ -391,6 +391,26 @@ TEST_CASE("what had not been sent when a connection broke is sent elsewhere, wha
   CHECK(std::count(seen.begin(), seen.end(), "INCR c") == 1);
 }
 
+TEST_CASE("one lost connection is one failure, however many callers were on it, and none if the next dial succeeds") {
+  HoldingServer server;
+  RedisOptions options = one_connection(*server);
+  std::atomic<int> changes{0};
+  options.on_breaker = [&](cascor::redis::BreakerState, std::string_view) { ++changes; };
+  RedisBackend backend{options};
+  auto held = get_later(backend, "hold:1");
+  REQUIRE(server.eventually_holds(1));
+  std::vector<std::future<std::string>> others;
+  for (std::size_t i = 0; i < 12; ++i) {
+    others.push_back(get_later(backend, i == 0 ? "cut:1" : "k" + std::to_string(i)));
+    REQUIRE(eventually_waiting(backend, i + 1));
+  }
+  server.go_on(1);
+  for (std::size_t i = 0; i < 12; ++i) CHECK(others[i].get() == (i == 0 ? "cut:1" : "k" + std::to_string(i)));
+  CHECK(held.get() == "hold:1");
+  CHECK(changes == 0);
+  CHECK(backend.stats().breaker == "closed");
+}
+
 TEST_CASE("when nobody listens any more, all who wait are told why, and none waits for its deadline") {
   auto server = std::make_unique<HoldingServer>();
   RedisBackend backend{one_connection(**server)};
@@ -477,6 +497,7 @@ TEST_CASE("whatever deadlines, stalls and lost connections come together, values
   CHECK(errors > 0);
   CHECK(backend.pool().in_use == 0);
   CHECK(backend.pool().waiting == 0);
+  backend.ping(in(60s));            // closes the breaker, which so many time-outs may have opened
   in_threads(8, [&](std::size_t) {  // no permit was lost: all of it is still there
     for (int i = 0; i < 20; ++i) {
       try {

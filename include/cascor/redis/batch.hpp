@@ -42,6 +42,8 @@ class Batch {
     ++commands_;
     return *this;
   }
+  /// Takes memory for so many bytes at once, instead of growing by and by.
+  void reserve(std::size_t bytes) { bytes_.reserve(bytes); }
   std::string_view bytes() const noexcept { return bytes_; }
   std::size_t commands() const noexcept { return commands_; }
   Answer answer(std::size_t command) const noexcept { return answers_.empty() ? each_alike_ : answers_[command]; }

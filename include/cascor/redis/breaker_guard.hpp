@@ -28,7 +28,7 @@ class BreakerGuard {
 
  private:
   struct Change {
-    BreakerState state;
+    BreakerState state = BreakerState::closed;
     std::string reason;
   };
   void changed(std::unique_lock<std::mutex>& lock, BreakerState before, const std::string& reason);

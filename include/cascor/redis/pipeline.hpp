@@ -50,7 +50,7 @@ class Pipeline {
     std::shared_ptr<const CacheError> error;
     bool anything_sent = false;    ///< some byte of this caller's commands was handed to the system
     bool idle_connection = false;  ///< on a connection that had served before: it may have been closed meanwhile
-    bool never_began = false;      ///< the time was spent waiting for a connection
+    bool second_hand = false;      ///< says nothing of the server that its leader, or who had the connection, does not
   };
 
   Pipeline(const RedisOptions& options, ConnectionPool<CascorWhenUsed>& pool);
@@ -139,9 +139,9 @@ class Pipeline {
   void settle_what_is_sent(Shared& shared);
   bool read_answers(const Seat& seat, Deadline by);
   bool get_off(const Seat& seat, bool as_leader) noexcept;
-  void finish(Shared& shared, std::shared_ptr<const CacheError> error) noexcept;
+  void finish(Shared& shared, const std::shared_ptr<const CacheError>& error) noexcept;
   void pass_on(Lease lease) noexcept;
-  Attempt result_of(const Seat& seat, std::span<Reply> replies);
+  Attempt result_of(const Seat& seat, std::span<Reply> replies, bool led);
   Attempt time_is_up(const Seat& seat) const;
   void count(std::size_t commands) noexcept;
 

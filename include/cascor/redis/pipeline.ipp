@@ -54,7 +54,11 @@ template <class CascorWhenUsed>
 typename Pipeline<CascorWhenUsed>::Attempt Pipeline<CascorWhenUsed>::attempt(const Batch<CascorWhenUsed>& batch,
                                                                              std::span<Reply> replies, bool may_share,
                                                                              Deadline by) {
-  if (by.passed()) return {std::make_shared<TimeoutError>("The deadline of the call had passed before it was made")};
+  if (by.passed()) {
+    return {std::make_shared<TimeoutError>("The deadline of the call had passed before it was made",
+                                           "Give it a later one."),
+            false, false, true};
+  }
   if (!may_share || batch.commands() > detail::most_commands_to_share ||
       batch.bytes().size() > detail::most_bytes_to_share) {
     Lease lease;
@@ -104,7 +108,7 @@ typename Pipeline<CascorWhenUsed>::Attempt Pipeline<CascorWhenUsed>::go_alone(Le
                                                                               std::span<Reply> replies, Deadline by) {
   Attempt attempt;
   try {
-    lease = pool_.acquire(by, &attempt.never_began);
+    lease = pool_.acquire(by, &attempt.second_hand);
     count(batch.commands());
     lease->execute(batch, replies, by);
   } catch (const CacheError& error) {
@@ -138,8 +142,7 @@ typename Pipeline<CascorWhenUsed>::Seat Pipeline<CascorWhenUsed>::board(const Ba
   // From here on nothing throws.
   const TimePoint now = std::chrono::steady_clock::now();
   if (shared->aboard == 0) shared->began = now;
-  const Seat seat{shared, now, shared->parts.size(), shared->expected.size(),
-                  shared->expected.size() + batch.commands()};
+  Seat seat{shared, now, shared->parts.size(), shared->expected.size(), shared->expected.size() + batch.commands()};
   shared->parts.push_back({shared->bytes.size(), batch.bytes().size(), false});
   shared->bytes.append(batch.bytes());
   for (std::size_t i = 0; i < batch.commands(); ++i) shared->expected.push_back({batch.answer(i), seat.part});
@@ -154,7 +157,8 @@ typename Pipeline<CascorWhenUsed>::Attempt Pipeline<CascorWhenUsed>::ride(const 
   const TimePoint until = seat.since + std::min(by.remaining(), milliseconds{std::chrono::hours{24}});
   // Whoever began the batch watches how long it waits.
   TimePoint look_at = seat.part == 0 ? std::min(until, seat.since + detail::patience_of_a_batch) : until;
-  while (true) {
+  bool led = false;
+  while (!led) {
     const std::uint32_t seen = shared.event.seen();
     if (shared.over.load(std::memory_order_acquire)) break;
     if (shared.answered.load(std::memory_order_acquire) >= seat.end) {
@@ -162,19 +166,21 @@ typename Pipeline<CascorWhenUsed>::Attempt Pipeline<CascorWhenUsed>::ride(const 
       break;
     }
     if (shared.wants_leader.load(std::memory_order_relaxed) && take_lead(shared)) {
+      led = true;
       if (auto left = lead(seat, by)) return *std::move(left);
-      break;
+      continue;
     }
     if (shared.event.wait(seen, look_at)) continue;
     if (look_at < until) {
       look_at = until;
       if (!take_extra_permit(seat.shared)) continue;
+      led = true;
       if (auto left = lead(seat, by)) return *std::move(left);
-      break;
+      continue;
     }
     if (get_off(seat, false)) return time_is_up(seat);
   }
-  return result_of(seat, replies);
+  return result_of(seat, replies, led);
 }
 
 template <class CascorWhenUsed>
@@ -203,7 +209,7 @@ std::optional<typename Pipeline<CascorWhenUsed>::Attempt> Pipeline<CascorWhenUse
   if (by.passed()) return get_off(seat, true) ? std::optional{time_is_up(seat)} : std::nullopt;
   Attempt attempt;
   try {
-    if (!shared.lease) shared.lease = pool_.acquire(by, &attempt.never_began);
+    if (!shared.lease) shared.lease = pool_.acquire(by, &attempt.second_hand);
     settle_what_is_sent(shared);
     shared.lease->send(shared.bytes, shared.sent, by);
     if (read_answers(seat, by)) finish(shared, nullptr);
@@ -290,11 +296,11 @@ bool Pipeline<CascorWhenUsed>::get_off(const Seat& seat, bool as_leader) noexcep
 
 // By the leader, or the last one aboard.
 template <class CascorWhenUsed>
-void Pipeline<CascorWhenUsed>::finish(Shared& shared, std::shared_ptr<const CacheError> error) noexcept {
+void Pipeline<CascorWhenUsed>::finish(Shared& shared, const std::shared_ptr<const CacheError>& error) noexcept {
   Lease lease = std::move(shared.lease);
   const bool failed = lease && lease->broken();
   shared.idle_connection = failed && lease->had_served();
-  shared.error = std::move(error);
+  shared.error = error;
   {
     const std::lock_guard lock{mutex_};
     shared.over.store(true, std::memory_order_release);
@@ -325,7 +331,7 @@ void Pipeline<CascorWhenUsed>::pass_on(Lease lease) noexcept {
   }
   const std::shared_ptr<Shared> next = call_next();
   // A caller that goes alone may be waiting for a connection longer than this batch.
-  if (lease && !pool_.is_short() && pool_.worth_keeping(*lease)) next->lease = std::move(lease);
+  if (lease && !pool_.is_short() && pool_.worth_keeping(*lease)) next->lease = std::exchange(lease, Lease{});
   lock.unlock();
   lease.end();
   next->event.notify_one();
@@ -333,7 +339,7 @@ void Pipeline<CascorWhenUsed>::pass_on(Lease lease) noexcept {
 
 template <class CascorWhenUsed>
 typename Pipeline<CascorWhenUsed>::Attempt Pipeline<CascorWhenUsed>::result_of(const Seat& seat,
-                                                                               std::span<Reply> replies) {
+                                                                               std::span<Reply> replies, bool led) {
   Shared& shared = *seat.shared;
   if (shared.answered.load(std::memory_order_acquire) >= seat.end) {
     std::move(shared.replies.begin() + static_cast<std::ptrdiff_t>(seat.first),
@@ -342,7 +348,7 @@ typename Pipeline<CascorWhenUsed>::Attempt Pipeline<CascorWhenUsed>::result_of(c
   }
   if (!shared.error) throw std::bad_alloc{};
   return {shared.error, shared.sending && shared.sent > shared.parts[seat.part].first_byte, shared.idle_connection,
-          false};
+          !led};
 }
 
 template <class CascorWhenUsed>
@@ -358,7 +364,7 @@ typename Pipeline<CascorWhenUsed>::Attempt Pipeline<CascorWhenUsed>::time_is_up(
                 "Timeout waiting for Redis on " + peer,
                 "See whether the server is busy (SLOWLOG, LATENCY) or the network slow, or raise "
                 "connection_pool.timeout."),
-            true, false, false};
+            true, false, true};
   }
   const PoolState pool = pool_.state();
   const auto waited = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - seat.since);

@@ -52,6 +52,17 @@ CASCOR_CACHE_FN std::int64_t to_integer(std::string_view text) noexcept {
   return value;
 }
 
+// What the commands of one batch may take at most.
+CASCOR_CACHE_FN std::size_t bytes_to_set(std::span<const StoreEntry> entries) noexcept {
+  constexpr std::size_t around_a_value = 128;  // SET, PX, NX, the lengths
+  std::size_t bytes = 0;
+  for (const StoreEntry& entry : entries.first(std::min(entries.size(), keys_a_batch))) {
+    if (bytes > bytes_a_batch) break;
+    bytes += entry.key.size() + entry.bytes.size() + around_a_value;
+  }
+  return bytes;
+}
+
 // How the replies of a batch go on; what was run is not run again unless that is safe.
 CASCOR_CACHE_FN AfterReply after_replies(std::span<const Reply> replies, Repeat repeat) noexcept {
   AfterReply most = AfterReply::report;
@@ -91,7 +102,9 @@ void RedisBackend<CascorWhenUsed>::run(const Batch<CascorWhenUsed>& batch, std::
     } else {
       if (pool_.stopper().stopped()) pool_.stopper().raise();
       const ErrorCode code = attempt.error->code();
-      const bool no_server = code == ErrorCode::connection || (code == ErrorCode::timeout && !attempt.never_began);
+      // A connection that had served may have been closed for itself: dialling the next one tells.
+      const bool no_server = !attempt.second_hand && (code == ErrorCode::timeout ||
+                                                      (code == ErrorCode::connection && !attempt.idle_connection));
       if (no_server) breaker_.failed(*attempt.error);
       if (code != ErrorCode::connection) attempt.error->raise();
     }
@@ -164,6 +177,7 @@ std::vector<StoreOutcome> RedisBackend<CascorWhenUsed>::set_many(std::span<const
   while (outcomes.size() < entries.size()) {
     Batch<CascorWhenUsed> batch;
     auto repeat = Repeat::safe;
+    if (entries.size() > 1) batch.reserve(detail::bytes_to_set(entries.subspan(outcomes.size())));
     for (const StoreEntry& entry : entries.subspan(outcomes.size())) {
       if (batch.commands() == detail::keys_a_batch || batch.bytes().size() > detail::bytes_a_batch) break;
       std::array<std::string_view, 6> words{"SET", entry.key, entry.bytes};
