@@ -110,7 +110,6 @@ TEST_CASE("an entry that does not expire is read without asking for the time") {
   cache.set("b", 1, 1h);
   clock->reads = 0;
   CHECK(cache.get("a"));
-  CHECK_FALSE(cache.get("c"));
   CHECK(clock->reads == 0);
   cascor::Now now{*clock};
   const auto hit = cache.get("b", now);

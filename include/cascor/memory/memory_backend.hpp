@@ -68,6 +68,8 @@ class MemoryCounts {
 /// A MemoryCache observer that reports to MemoryCounts.
 template <class CascorWhenUsed = void>
 struct MemoryObserver {
+  using WantsExactAges = void;
+
   std::shared_ptr<MemoryCounts<CascorWhenUsed>> counts;
   void inserted(std::string_view key, std::size_t charge) const noexcept { counts->inserted(key, charge); }
   void removed(std::string_view key, std::size_t charge, Removal why) const noexcept {
