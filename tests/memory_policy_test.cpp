@@ -30,7 +30,7 @@ class LruModel {
     erase(key);
     order_.push_back(key);
   }
-  void replaced(int key, std::size_t /*charge*/) { hit(key); }
+  void replaced(int /*key*/, std::size_t /*charge*/) {}
   void erase(int key) { order_.erase(std::find(order_.begin(), order_.end(), key)); }
   int evict() {
     const int victim = order_.front();
@@ -55,14 +55,7 @@ class S3FifoModel {
     auto& reads = find(key)->reads;
     reads = std::min(reads + 1, 3);
   }
-  void replaced(int key, std::size_t charge) {
-    hit(key);
-    auto& queue = queue_of(key);
-    Entry entry = *find(key);
-    entry.charge = charge;
-    erase(key);
-    queue.push_back(entry);
-  }
+  void replaced(int key, std::size_t charge) { find(key)->charge = charge; }
   void erase(int key) { queue_of(key).erase(find(key)); }
   int evict() {
     while (true) {
@@ -169,6 +162,11 @@ void agrees_with_model(std::uint32_t seed) {
     if (kind < 7) {
       policy.hit(*chosen);
       model.hit(chosen->key);
+    } else if (kind < 8) {
+      const std::size_t before = chosen->charge();
+      chosen->charge(8 * (1 + up_to(99)));
+      policy.recharged(*chosen, before);
+      model.replaced(chosen->key, chosen->charge());
     } else if (kind < 9) {
       auto by = make(chosen->key);
       policy.replaced(*chosen, *by);

@@ -37,6 +37,18 @@ class Entry : public PolicyNode {
     std::memcpy(&size, behind, sizeof size);
     return {behind + sizeof size, size};
   }
+  bool has_key(std::string_view wanted) const noexcept {
+    if (wanted.size() >= long_key) return key() == wanted;
+    if (wanted.size() != key_size_) return false;
+    const char* const mine = reinterpret_cast<const char*>(this) + sizeof(Entry);
+    const std::size_t size = wanted.size();
+    if (size < 8 || size > 32) return size == 0 || std::memcmp(mine, wanted.data(), size) == 0;
+    // Without a call for keys as short as most are; the last word may overlap the one before.
+    std::uint64_t differ = word(mine + size - 8) ^ word(wanted.data() + size - 8);
+    differ |= word(mine) ^ word(wanted.data());
+    for (std::size_t at = 8; at + 8 < size; at += 8) differ |= word(mine + at) ^ word(wanted.data() + at);
+    return differ == 0;
+  }
   TimePoint stored() const noexcept {
     if (has_times()) return times().stored;
     return TimePoint{TimePoint::duration{static_cast<TimePoint::rep>(coarse_stored_) << coarse_shift}};
@@ -70,7 +82,7 @@ class Entry : public PolicyNode {
       if (with_times) {
         ::new (block + times_size - sizeof(Times)) Times{stored, expires.time_since_epoch().count()};
       } else {
-        entry->coarse_stored_ = static_cast<std::uint32_t>(stored.time_since_epoch().count() >> coarse_shift);
+        entry->coarse_stored_ = coarse(stored);
       }
       entry->put_key(key);
       return entry;
@@ -100,7 +112,37 @@ class Entry : public PolicyNode {
     }
   }
 
+  /// May its value be exchanged, the shard being closed: is there no handle?
+  bool is_held_by_none(const ThreadSlots* first) noexcept {
+    if (!is_alone()) return false;
+    if (!was_seen()) return true;
+    const auto mine = reinterpret_cast<std::uintptr_t>(static_cast<PolicyNode*>(this));
+    for (const ThreadSlots* thread = first; thread != nullptr; thread = thread->next) {
+      for (const auto& slot : thread->held) {
+        if (slot.load(std::memory_order_acquire) == mine) return false;
+      }
+    }
+    not_seen();
+    return true;
+  }
+  /// Of one that no handle holds, the shard being closed.
+  void stored(TimePoint at) noexcept {
+    if (has_times()) {
+      times().stored = at;
+    } else {
+      coarse_stored_ = coarse(at);
+    }
+  }
+
  private:
+  static std::uint64_t word(const char* at) noexcept {
+    std::uint64_t value = 0;
+    std::memcpy(&value, at, sizeof value);
+    return value;
+  }
+  static std::uint32_t coarse(TimePoint at) noexcept {
+    return static_cast<std::uint32_t>(at.time_since_epoch().count() >> coarse_shift);
+  }
   static constexpr std::uint8_t long_key = 255;
   static constexpr std::size_t alignment = alignof(Value) > alignof(Times) ? alignof(Value) : alignof(Times);
   static constexpr std::size_t times_size = (sizeof(Times) + alignment - 1) / alignment * alignment;

@@ -38,6 +38,41 @@ class EntryList {
     charge_ -= node.charge();
     --size_;
   }
+  void make_newest(PolicyNode& node) noexcept {
+    PolicyNode* const newer = node.newer();
+    if (newer == nullptr) return;
+    PolicyNode* const older = node.older();
+    newer->older(older);
+    if (older != nullptr) {
+      older->newer(newer);
+    } else {
+      oldest_ = newer;
+    }
+    node.newer(nullptr);
+    node.older(newest_);
+    newest_->newer(&node);
+    newest_ = &node;
+  }
+  /// `by` takes the place of `old`.
+  void replace(PolicyNode& old, PolicyNode& by) noexcept {
+    PolicyNode* const newer = old.newer();
+    PolicyNode* const older = old.older();
+    by.newer(newer);
+    by.older(older);
+    if (newer != nullptr) {
+      newer->older(&by);
+    } else {
+      newest_ = &by;
+    }
+    if (older != nullptr) {
+      older->newer(&by);
+    } else {
+      oldest_ = &by;
+    }
+    recharge(old.charge(), by.charge());
+  }
+  /// One of its entries has another charge now.
+  void recharge(std::size_t before, std::size_t now) noexcept { charge_ = charge_ - before + now; }
   PolicyNode* newest() const noexcept { return newest_; }
   PolicyNode* oldest() const noexcept { return oldest_; }
   std::size_t charge() const noexcept { return charge_; }

@@ -78,7 +78,7 @@ class ExpiryIndex {
       if (empty()) {
         taken = 0;
         if (records.capacity() > 64) {
-          records = {};
+          records = std::vector<Record>{};  // not {}, which keeps the memory
         } else {
           records.clear();
         }

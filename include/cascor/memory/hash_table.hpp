@@ -29,7 +29,16 @@ class HashTable {
   void set_up(const Hash& hash) noexcept { hash_ = &hash; }
 
   Node* find(std::uint64_t hash, std::string_view key) const noexcept {
-    return search(hash, [key](const Node& node) noexcept { return same_bytes(node.key(), key); });
+    if (first_ == nullptr) return nullptr;
+    // Nearly always it is here, the only one with its tag, or nowhere.
+    const Chunk& chunk = first_[home(hash)];
+    const std::uint64_t slots = slots_with(chunk, tag_of(hash));
+    if (slots != 0) {
+      Node* const entry = chunk.entries[first_of(slots)];
+      if (entry->has_key(key)) return entry;
+    }
+    if (chunk.passed == 0 && (slots & (slots - 1)) == 0) return nullptr;
+    return find_on(hash, key);
   }
   /// The entry whose key has exactly this hash.
   Node* find(std::uint64_t hash) const noexcept {
@@ -73,7 +82,8 @@ class HashTable {
     }
   }
   void clear() noexcept {
-    chunks_ = {};
+    chunks_ = std::vector<Chunk>{};  // not {}, which keeps the memory
+    know_chunks();
     size_ = 0;
   }
   std::size_t size() const noexcept { return size_; }
@@ -93,9 +103,9 @@ class HashTable {
 
   // The hash's upper half says where, its lowest byte is the tag; the shard is chosen by others.
   std::size_t home(std::uint64_t hash) const noexcept {
-    return static_cast<std::size_t>(((hash >> 32U) * chunks_.size()) >> 32U);
+    return static_cast<std::size_t>(((hash >> 32U) * count_) >> 32U);
   }
-  std::size_t next(std::size_t i) const noexcept { return i + 1 == chunks_.size() ? 0 : i + 1; }
+  std::size_t next(std::size_t i) const noexcept { return i + 1 == count_ ? 0 : i + 1; }
   static std::uint8_t tag_of(std::uint64_t hash) noexcept {
     const auto tag = static_cast<std::uint8_t>(hash);
     return tag == 0 ? std::uint8_t{1} : tag;
@@ -112,27 +122,15 @@ class HashTable {
   static std::size_t first_of(std::uint64_t slots) noexcept {
     return static_cast<std::size_t>(std::countr_zero(slots)) / 8;
   }
-  // Without a call for keys as short as most are; words may overlap.
-  static bool same_bytes(std::string_view a, std::string_view b) noexcept {
-    const std::size_t size = a.size();
-    if (size != b.size()) return false;
-    if (size < 8 || size > 32) return a == b;
-    std::uint64_t differ = word(a, size - 8) ^ word(b, size - 8);
-    for (std::size_t at = 0; at + 8 < size; at += 8) differ |= word(a, at) ^ word(b, at);
-    return differ == 0;
-  }
-  static std::uint64_t word(std::string_view text, std::size_t at) noexcept {
-    std::uint64_t value = 0;
-    std::memcpy(&value, text.data() + at, sizeof value);
-    return value;
+  [[gnu::noinline]] Node* find_on(std::uint64_t hash, std::string_view key) const noexcept {
+    return search(hash, [key](const Node& node) noexcept { return node.has_key(key); });
   }
   template <class Is>
   Node* search(std::uint64_t hash, const Is& is) const noexcept {
-    if (chunks_.empty()) return nullptr;
     const std::uint8_t tag = tag_of(hash);
     std::size_t at = home(hash);
-    for (std::size_t turns = chunks_.size(); turns > 0; --turns, at = next(at)) {
-      const Chunk& chunk = chunks_[at];
+    for (std::size_t turns = 0; turns < count_; ++turns, at = next(at)) {
+      const Chunk& chunk = first_[at];
       for (std::uint64_t slots = slots_with(chunk, tag); slots != 0; slots &= slots - 1) {
         Node* const entry = chunk.entries[first_of(slots)];
         if (is(*entry)) return entry;
@@ -159,9 +157,14 @@ class HashTable {
     chunks_[at].tags[first_of(free)] = tag_of(hash);
     chunks_[at].entries[first_of(free)] = &entry;
   }
+  void know_chunks() noexcept {
+    first_ = chunks_.data();
+    count_ = chunks_.size();
+  }
   void resize(std::size_t chunks) {
     std::vector<Chunk> old(chunks < fewest ? fewest : chunks);
     old.swap(chunks_);
+    know_chunks();
     for (const Chunk& chunk : old) {
       for (std::size_t slot = 0; slot < width; ++slot) {
         if (chunk.tags[slot] != 0) place(hash_of(*chunk.entries[slot]), *chunk.entries[slot]);
@@ -170,6 +173,8 @@ class HashTable {
   }
 
   const Hash* hash_ = nullptr;
+  const Chunk* first_ = nullptr;  // of `chunks_`, for look-ups
+  std::size_t count_ = 0;
   std::vector<Chunk> chunks_;
   std::size_t size_ = 0;
 };

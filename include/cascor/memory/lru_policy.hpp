@@ -10,22 +10,17 @@ namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
 /// The contract of a policy: inserted, hit and removed tell it what happens; victim() names the entry to evict, null
 /// where there is none, which the shard then removes with evicted = true. replaced() puts a new entry into an old one's
-/// place, and counts as a hit. A reader's hit comes through PolicyNode::used(), and where `wants_order` also, a little
-/// later, through hit(). clear() forgets everything. Guarded by the shard's lock; nothing throws.
+/// place, recharged() says that one has another charge: neither is a hit by itself. A reader's hit comes through
+/// PolicyNode::used(), and where `wants_order` also, a little later, through hit(). clear() forgets everything. Guarded
+/// by the shard's lock; nothing throws.
 class LruPolicy {
  public:
   static constexpr bool wants_order = true;
 
   void inserted(PolicyNode& node, std::uint64_t /*hash*/) noexcept { list_.push_newest(node); }
-  void hit(PolicyNode& node) noexcept {
-    if (list_.newest() == &node) return;
-    list_.remove(node);
-    list_.push_newest(node);
-  }
-  void replaced(PolicyNode& old, PolicyNode& by) noexcept {
-    list_.remove(old);
-    list_.push_newest(by);
-  }
+  void hit(PolicyNode& node) noexcept { list_.make_newest(node); }
+  void replaced(PolicyNode& old, PolicyNode& by) noexcept { list_.replace(old, by); }
+  void recharged(PolicyNode& node, std::size_t before) noexcept { list_.recharge(before, node.charge()); }
   void removed(PolicyNode& node, std::uint64_t /*hash*/, bool /*evicted*/) noexcept { list_.remove(node); }
   PolicyNode* victim() noexcept { return list_.oldest(); }
   void clear() noexcept { list_ = {}; }

@@ -352,13 +352,18 @@ class MemoryCache {
     if (charge > max_bytes() || charge == too_much) {
       refusals_.fetch_add(1, std::memory_order_relaxed);
       // The value there is no longer the newest: better none than an old one. Under a condition it stays.
-      if (condition.only_if == OnlyIf::always && condition.expected == nullptr && condition.load == nullptr) erase(key);
+      if (condition.holds_always()) erase(key);
       return SetOutcome::too_large;
     }
-    const Handle mine = Handle::adopt(Node::make(key, std::move(value), stored, expires, with_times));
     const std::uint64_t hash = hash_(key);
-    mine.node()->charge(charge);
     detail::Allowance room{budget_};
+    if constexpr (std::is_nothrow_swappable_v<Value>) {
+      if (condition.holds_always() && overwrite(hash, key, value, {stored, expires, charge, with_times}, room)) {
+        return SetOutcome::stored;
+      }
+    }
+    const Handle mine = Handle::adopt(Node::make(key, std::move(value), stored, expires, with_times));
+    mine.node()->charge(charge);
     for (std::size_t turn = 0;; ++turn) {
       const auto done = put_once(hash, *mine.node(), condition, room, turn);
       if (done == Shard::Put::not_expected) return SetOutcome::condition_failed;
@@ -368,6 +373,19 @@ class MemoryCache {
     observer_.inserted(key, charge);
     free_pages_.give_back();
     return SetOutcome::stored;
+  }
+  // In place: no allocation, no move in the table or the policy. The old value dies with the caller's argument.
+  bool overwrite(std::uint64_t hash, std::string_view key, Value& value, const typename Shard::New& wanted,
+                 detail::Allowance& room) {
+    Shard& shard = this->shard(hash);
+    if (!shard.expects_overwrite()) return false;
+    Now now{*options_.clock};
+    const std::size_t before = shard.exchange(hash, key, value, wanted, now, room);
+    if (before == 0) return false;
+    room.give_back();
+    observer_.removed(key, before, detail::Removal::replaced);
+    observer_.inserted(key, wanted.charge);
+    return true;
   }
   typename Shard::Put put_once(std::uint64_t hash, Node& entry, const Condition& condition, detail::Allowance& room,
                                std::size_t turn) {

@@ -48,6 +48,9 @@ class PolicyNode {
   void newer(PolicyNode* node) noexcept { split(node, newer_low_, newer_high_); }
   void older(PolicyNode* node) noexcept { split(node, older_low_, older_high_); }
 
+  /// What is newer is looked at next, in a while: its key lies in the line behind.
+  void expect_next() const noexcept { __builtin_prefetch(reinterpret_cast<const char*>(newer()) + 64); }
+
   std::size_t charge() const noexcept { return Charge::unpack(charge_); }
   void charge(std::size_t bytes) noexcept { charge_ = Charge::pack(bytes); }
 
@@ -60,6 +63,8 @@ class PolicyNode {
   /// By a reader that does not count as a use.
   void seen() noexcept { set(seen_bit, true); }
   bool was_seen() const noexcept { return has(seen_bit); }
+  /// By who has the shard closed and knows that no thread's slot holds it.
+  void not_seen() noexcept { set(seen_bit, false); }
 
   static constexpr std::uint8_t most_uses = 3;
   std::uint8_t uses() const noexcept { return bits_.load(std::memory_order_relaxed) & uses_mask; }
@@ -80,6 +85,7 @@ class PolicyNode {
   void removal(Removal why) noexcept { newer_low_ = static_cast<std::uint32_t>(why); }
 
   void retain() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+  bool is_alone() const noexcept { return references_.load(std::memory_order_acquire) == 1; }
   /// Was that the last one?
   bool let_go() noexcept { return references_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
 

@@ -38,12 +38,12 @@ class RecentHits {
   void drain(const ThreadSlots* newest_thread, Tell&& tell) noexcept {
     if (!lists_) return;
     const std::size_t threads = newest_thread == nullptr ? 0 : newest_thread->number + 1;
-    for (std::size_t i = 0; i < threads && i < lists; ++i) {
-      List& list = (*lists_)[i];
-      const std::uint32_t count = list.count.load(std::memory_order_acquire);
-      for (std::uint32_t n = 0; n < count; ++n) tell(*list.nodes[n].load(std::memory_order_relaxed));
-      if (count != 0) list.count.store(0, std::memory_order_relaxed);
-    }
+    for (std::size_t i = 0; i < threads && i < lists; ++i) drain((*lists_)[i], tell);
+  }
+  /// The same of one thread's.
+  template <class Tell>
+  void drain_own(const ThreadSlots& thread, Tell&& tell) noexcept {
+    drain((*lists_)[thread.number % lists], tell);
   }
 
  private:
@@ -53,6 +53,19 @@ class RecentHits {
     std::atomic<std::uint32_t> count{0};
     std::array<std::atomic<PolicyNode*>, room> nodes{};
   };
+  template <class Tell>
+  static void drain(List& list, Tell& tell) noexcept {
+    const std::uint32_t count = list.count.load(std::memory_order_acquire);
+    if (count == 0) return;
+    std::array<PolicyNode*, room> nodes;
+    for (std::uint32_t n = 0; n < count; ++n) nodes[n] = list.nodes[n].load(std::memory_order_relaxed);
+    list.count.store(0, std::memory_order_relaxed);
+    for (std::uint32_t n = 0; n < count; ++n) {
+      __builtin_prefetch(nodes[n]->newer(), 1);
+      __builtin_prefetch(nodes[n]->older(), 1);
+    }
+    for (std::uint32_t n = 0; n < count; ++n) tell(*nodes[n]);
+  }
   std::unique_ptr<std::array<List, lists>> lists_;
 };
 

@@ -28,10 +28,9 @@ class S3FifoPolicy {
   void replaced(PolicyNode& old, PolicyNode& by) noexcept {
     by.uses(old.uses());
     by.in_main(old.in_main());
-    hit(by);
-    queue_of(old).remove(old);
-    queue_of(by).push_newest(by);
+    queue_of(old).replace(old, by);
   }
+  void recharged(PolicyNode& node, std::size_t before) noexcept { queue_of(node).recharge(before, node.charge()); }
   void removed(PolicyNode& node, std::uint64_t hash, bool evicted) noexcept {
     queue_of(node).remove(node);
     if (!evicted || node.in_main()) return;

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -66,7 +67,7 @@ class alignas(64) Shard {
     Handle handle = hold(*thread, *entry);
     const bool is_full = hits_.add(*thread, *entry);
     ShardLock::leave(*thread);
-    if (is_full) tell_hits();
+    if (is_full) tell_hits(*thread);
     return handle;
   }
   /// The same, without counting as a use.
@@ -99,7 +100,8 @@ class alignas(64) Shard {
     OnlyIf only_if = OnlyIf::always;
     const Node* expected = nullptr;  ///< only in place of this very entry, alive
     const Load* load = nullptr;      ///< only where nothing has overtaken it
-    bool same_value = false;         ///< the entry's value is what was there, in another form: it overtakes no load
+    bool holds_always() const noexcept { return only_if == OnlyIf::always && expected == nullptr && load == nullptr; }
+    bool same_value = false;  ///< the entry's value is what was there, in another form: it overtakes no load
   };
   /// Puts `entry` in, retained for the table, in place of any other of its key, if the condition holds. Its bytes come
   /// from `room`, from the one it replaces and from those evicted for it, as long as more than `keep` entries are here.
@@ -110,6 +112,7 @@ class alignas(64) Shard {
     if (index_.size() != 0) expire(most_expired_at_once, now, out, &room);
     Node* old = table_.find(hash, entry.key());
     if (!holds(condition, old, now)) return Put::not_expected;
+    expect_overwrite(old != nullptr);
     if (old == nullptr) table_.reserve_one();
     await(hash, entry, old);
     if (old != nullptr) with_policy([old](auto& policy) { policy.hit(*old); });  // so that others leave before it
@@ -131,6 +134,44 @@ class alignas(64) Shard {
     }
     return Put::done;
   }
+  /// Was the last write here one of a key that was there? The next one mostly is like it. Takes no lock.
+  bool expects_overwrite() const noexcept { return expects_overwrite_.load(std::memory_order_relaxed); }
+  /// What an entry is to become.
+  struct New {
+    TimePoint stored;
+    TimePoint expires;
+    std::size_t charge = 0;
+    bool with_times = false;
+  };
+  /// Exchanges the value of the key's live entry with `value`, and takes over the rest, if that is possible in place:
+  /// if no handle holds it, and it needs no room that others have. What it was charged before; 0, and nothing changed,
+  /// if not. May throw std::bad_alloc, changing nothing.
+  std::size_t exchange(std::uint64_t hash, std::string_view key, Value& value, const New& wanted, Now& now,
+                       Allowance& room) requires std::is_nothrow_swappable_v<Value> {
+    const Inside inside{*this};
+    Node* const entry = table_.find(hash, key);
+    expect_overwrite(entry != nullptr);
+    if (entry == nullptr || entry->has_times() != wanted.with_times || entry->has_expired(now)) return 0;
+    if (!entry->is_held_by_none(lock_.first_thread())) return 0;
+    if (wanted.with_times) await(hash, *entry, wanted.expires);
+    const std::size_t before = entry->charge();
+    if (!room.exchange(wanted.charge, before)) return 0;
+    using std::swap;
+    swap(entry->value, value);
+    entry->stored(wanted.stored);
+    if (wanted.with_times) entry->expires(wanted.expires);
+    loads_.overtake(key);
+    if (wanted.charge == before) {
+      with_policy([entry](auto& policy) { policy.hit(*entry); });
+    } else {
+      entry->charge(wanted.charge);
+      with_policy([entry, before](auto& policy) {
+        policy.recharged(*entry, before);
+        policy.hit(*entry);
+      });
+    }
+    return before;
+  }
   /// Evicts the entry that the policy names and credits its bytes to `room`; false where there is none.
   bool evict_one(Now& now, Out& out, Allowance& room) {
     const Inside inside{*this};
@@ -144,10 +185,7 @@ class alignas(64) Shard {
     Node* const entry = live(hash, key, now, out);
     if (entry == nullptr) return Touched::no_entry;
     if (!entry->has_times()) return expires == TimePoint::max() ? Touched::yes : Touched::has_no_times;
-    if (expires != TimePoint::max() && !(entry->is_awaited() && entry->expires() <= expires)) {
-      index_.add({expires, hash});
-      entry->is_awaited(true);
-    }
+    await(hash, *entry, expires);
     entry->expires(expires);
     return Touched::yes;
   }
@@ -238,13 +276,17 @@ class alignas(64) Shard {
   }
   // A reader's hold on an entry: a slot of its thread, or a counted reference where these are all in use.
   static Handle hold(ThreadSlots& thread, Node& entry) noexcept {
-    for (auto& slot : thread.held) {
-      if (slot.load(std::memory_order_acquire) != 0) continue;
-      slot.store(reinterpret_cast<std::uintptr_t>(static_cast<PolicyNode*>(&entry)), std::memory_order_release);
-      return Handle::adopt(&entry, &slot);
+    auto* slot = thread.held.data();
+    if (slot->load(std::memory_order_acquire) != 0) [[unlikely]] {
+      do {
+        if (++slot == thread.held.data() + ThreadSlots::handles) {
+          entry.retain();
+          return Handle::adopt(&entry);
+        }
+      } while (slot->load(std::memory_order_acquire) != 0);
     }
-    entry.retain();
-    return Handle::adopt(&entry);
+    slot->store(reinterpret_cast<std::uintptr_t>(static_cast<PolicyNode*>(&entry)), std::memory_order_release);
+    return Handle::adopt(&entry, slot);
   }
   [[gnu::noinline]] Handle get_closed(std::uint64_t hash, std::string_view key, Now& now, bool is_use) {
     const Inside inside{*this};
@@ -254,9 +296,9 @@ class alignas(64) Shard {
     entry->retain();
     return Handle::adopt(entry);
   }
-  [[gnu::noinline]] void tell_hits() noexcept {
-    if (!lock_.try_lock()) return;  // whoever has it drains, or the list has room for some more
-    drain();
+  [[gnu::noinline]] void tell_hits(const ThreadSlots& thread) noexcept {
+    if (!lock_.try_lock()) return;  // the list has room for some more
+    hits_.drain_own(thread, [this](PolicyNode& node) { std::get_if<0>(&policy_)->hit(node); });
     lock_.open();
   }
   void drain() noexcept {
@@ -282,6 +324,13 @@ class alignas(64) Shard {
     if (end == TimePoint::max() || entry.is_awaited()) return;
     const bool is_known = old != nullptr && old->is_awaited() && old->expires() <= end;
     if (!is_known) index_.add({end, hash});
+    entry.is_awaited(true);
+    if (index_.size() > 2 * table_.size() + 64) forget_old_records();
+  }
+  // The same of one that is there and about to have another end.
+  void await(std::uint64_t hash, Node& entry, TimePoint end) {
+    if (end == TimePoint::max() || (entry.is_awaited() && entry.expires() <= end)) return;
+    index_.add({end, hash});
     entry.is_awaited(true);
     if (index_.size() > 2 * table_.size() + 64) forget_old_records();
   }
@@ -339,6 +388,7 @@ class alignas(64) Shard {
       with_policy([&victim](auto& policy) { victim = policy.victim(); });
       if (victim == nullptr) return nullptr;
       entry = static_cast<Node*>(victim);
+      entry->expect_next();
     }
     room.add(entry->charge());
     remove(table_.hash_of(*entry), *entry, entry->has_expired(now) ? Removal::expired : Removal::evicted, out, 0);
@@ -359,6 +409,9 @@ class alignas(64) Shard {
   static void one_more(std::atomic<std::uint64_t>& counter) noexcept {
     counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
+  void expect_overwrite(bool is) noexcept {
+    if (expects_overwrite() != is) expects_overwrite_.store(is, std::memory_order_relaxed);
+  }
   void count(std::size_t entries) noexcept { size_.store(entries, std::memory_order_relaxed); }
   void make_due_known() noexcept {
     is_due_known_ = index_.size() != 0;
@@ -373,6 +426,7 @@ class alignas(64) Shard {
   std::variant<LruPolicy, S3FifoPolicy<>> policy_;
   ExpiryIndex<> index_;
   bool is_due_known_ = false;
+  std::atomic<bool> expects_overwrite_{false};
   Loads loads_;
   std::atomic<std::size_t> size_{0};
   std::atomic<std::uint64_t> evictions_{0};
