@@ -17,15 +17,24 @@
 namespace cascor::inline CASCOR_CACHE_ABI {
 namespace detail {
 
-/// One block: its times, where it has any; the header; the value; the key's size where that is no short one; the key's
-/// bytes. Key and value never change once it is shared, the end of its life is written under the shard's lock, and the
-/// last reference deletes it.
+/// One block: its group's links and its times, where it has any; the header; the value; the key's size where that is no
+/// short one; the key's bytes. Key and value never change once it is shared, the end of its life is written under the
+/// shard's lock, and the last reference deletes it.
 template <class Value>
 class Entry : public PolicyNode {
  public:
   struct Times {
     TimePoint stored;
     std::atomic<TimePoint::rep> expires;
+  };
+
+  // What entries of one group are linked by: those of a value type that asks for it are found by group, for
+  // invalidations that do not look at the rest. Guarded by the shard's lock.
+  static constexpr bool is_grouped = requires { typename Value::KeptByGroup; };
+  struct GroupLinks {
+    Entry* newer = nullptr;
+    Entry* older = nullptr;
+    std::size_t group = 0;
   };
 
   Value value;
@@ -61,6 +70,11 @@ class Entry : public PolicyNode {
   void expires(TimePoint at) noexcept {
     times().expires.store(at.time_since_epoch().count(), std::memory_order_relaxed);
   }
+  /// It has times, and its value type is grouped.
+  GroupLinks& links() const noexcept {
+    char* const here = const_cast<char*>(reinterpret_cast<const char*>(this));
+    return *std::launder(reinterpret_cast<GroupLinks*>(here - sizeof(Times) - sizeof(GroupLinks)));
+  }
   bool has_expired(Now& now) const noexcept { return has_times() && now.has_passed(expires()); }
 
   /// Bytes of its block.
@@ -81,6 +95,7 @@ class Entry : public PolicyNode {
       entry->has_times(with_times);
       if (with_times) {
         ::new (block + times_size - sizeof(Times)) Times{stored, expires.time_since_epoch().count()};
+        if constexpr (is_grouped) ::new (block + times_size - sizeof(Times) - sizeof(GroupLinks)) GroupLinks{};
       } else {
         entry->coarse_stored_ = coarse(stored);
       }
@@ -145,7 +160,8 @@ class Entry : public PolicyNode {
   }
   static constexpr std::uint8_t long_key = 255;
   static constexpr std::size_t alignment = alignof(Value) > alignof(Times) ? alignof(Value) : alignof(Times);
-  static constexpr std::size_t times_size = (sizeof(Times) + alignment - 1) / alignment * alignment;
+  static constexpr std::size_t times_size =
+      (sizeof(Times) + (is_grouped ? sizeof(GroupLinks) : 0) + alignment - 1) / alignment * alignment;
 
   // Round brackets: in braces a json or a vector of any would become a list that holds the value.
   explicit Entry(Value&& v) : value(std::move(v)) {}

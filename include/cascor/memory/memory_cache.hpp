@@ -36,8 +36,8 @@ struct MemoryCacheOptions {
   milliseconds default_ttl = no_expiry;            ///< for set() without a TTL; 0: no expiry
   Eviction eviction = Eviction::lru;               ///< who leaves when it is full
   std::shared_ptr<const Clock> clock = nullptr;    ///< null: the system's
-  /// Keep the process's resident memory near the bound too: what was evicted goes back to the system, a sixteenth of
-  /// the bound at a time. It costs a set() now and then some milliseconds, a twentieth of the time in all. glibc only.
+  /// Keep the process's resident memory near the bound too: what was evicted goes back to the system, a 64th of
+  /// the bound at a time. It costs a set() now and then some milliseconds, a tenth of the time in all. glibc only.
   bool give_back_pages = false;
   std::size_t shards = 0;  ///< rounded down to a power of two, at most 256; 0: one for each 2 MiB, at most 16
 };
@@ -83,7 +83,7 @@ class MemoryCache {
       : options_{std::move(options)},
         observer_{std::move(observer)},
         budget_{options_.max_bytes},
-        free_pages_{options_.give_back_pages ? options_.max_bytes / 16 : 0} {
+        free_pages_{options_.give_back_pages ? options_.max_bytes / 64 : 0} {
     if (!options_.clock) options_.clock = SystemClock::shared();
     (void)Ttl{}.resolve(options_.default_ttl, options_.clock->now());
     const std::size_t count = shard_count(options_);
@@ -166,15 +166,22 @@ class MemoryCache {
   /// lock and must not use the cache; where it throws, what it was true for is gone); how many live ones went.
   /// O(entries), no allocation.
   std::size_t erase_matching(std::string_view pattern) {
-    return erase_if([pattern](std::string_view key) noexcept { return glob_match(pattern, key); });
+    return erase_if([pattern](std::string_view key) noexcept { return glob_match(pattern, key); },
+                    glob_literal_prefix(pattern).text);
   }
+  /// `prefix`: what every key begins with for which `matches` is true. Where the observer tells groups of keys apart by
+  /// it, the cost is O(entries of those groups).
   template <class Matches>
-  std::size_t erase_if(Matches&& matches) {
+  std::size_t erase_if(Matches&& matches, std::string_view prefix = {}) {
+    detail::GroupSet groups = detail::all_groups;
+    if constexpr (Node::is_grouped && requires { observer_.groups_under(prefix); }) {
+      groups = observer_.groups_under(prefix);
+    }
     Now now{*options_.clock};
     std::size_t alive = 0;
     for (auto& one : shards_) {
       Leaving leaving{*this};
-      alive += one.erase_if(now, leaving, matches);
+      alive += one.erase_if(groups, now, leaving, matches);
     }
     free_pages_.give_back();
     return alive;
@@ -299,11 +306,9 @@ class MemoryCache {
   std::size_t shard_of(std::uint64_t hash) const noexcept { return (hash >> 8U) & (shards_.size() - 1); }
   Shard& shard(std::uint64_t hash) noexcept { return shards_[shard_of(hash)]; }
 
-  // Times of its own take 16 bytes, which an entry without a TTL does without, unless the observer wants ages exact; a
+  // Times of its own take 16 bytes, which an entry without a TTL does without, unless its value type is grouped; a
   // value that cannot be copied has them in case that it is given a TTL later.
-  static constexpr bool always_with_times = !std::is_copy_constructible_v<Value> || requires {
-    typename Observer::WantsExactAges;
-  };
+  static constexpr bool always_with_times = !std::is_copy_constructible_v<Value> || Node::is_grouped;
 
   Handle peek(std::string_view key, Now& now) {
     const std::uint64_t hash = hash_(key);
@@ -374,6 +379,13 @@ class MemoryCache {
     free_pages_.give_back();
     return SetOutcome::stored;
   }
+  std::size_t group_of(std::string_view key) const noexcept {
+    if constexpr (Node::is_grouped && requires { observer_.group_of(key); }) {
+      return observer_.group_of(key);
+    } else {
+      return 0;
+    }
+  }
   // In place: no allocation, no move in the table or the policy. The old value dies with the caller's argument.
   bool overwrite(std::uint64_t hash, std::string_view key, Value& value, const typename Shard::New& wanted,
                  detail::Allowance& room) {
@@ -396,7 +408,7 @@ class MemoryCache {
     const std::size_t keep = shards_.size() == 1 ? 0 : shards_[other].size() * 3 / 4;
     Now now{*options_.clock};
     Leaving leaving{*this};
-    return shards_[home].put(hash, entry, condition, now, leaving, room, keep);
+    return shards_[home].put(hash, group_of(entry.key()), entry, condition, now, leaving, room, keep);
   }
   void evict_elsewhere(detail::Allowance& room) {
     const auto fullest = std::max_element(shards_.begin(), shards_.end(),

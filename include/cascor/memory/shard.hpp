@@ -18,6 +18,7 @@
 #include "cascor/core/ttl.hpp"
 #include "cascor/memory/budget.hpp"
 #include "cascor/memory/expiry_index.hpp"
+#include "cascor/memory/groups.hpp"
 #include "cascor/memory/hash_table.hpp"
 #include "cascor/memory/load.hpp"
 #include "cascor/memory/lru_policy.hpp"
@@ -106,8 +107,8 @@ class alignas(64) Shard {
   /// Puts `entry` in, retained for the table, in place of any other of its key, if the condition holds. Its bytes come
   /// from `room`, from the one it replaces and from those evicted for it, as long as more than `keep` entries are here.
   /// May throw std::bad_alloc, changing nothing.
-  Put put(std::uint64_t hash, Node& entry, const Condition& condition, Now& now, Out& out, Allowance& room,
-          std::size_t keep) {
+  Put put(std::uint64_t hash, std::size_t group, Node& entry, const Condition& condition, Now& now, Out& out,
+          Allowance& room, std::size_t keep) {
     const Inside inside{*this};
     if (index_.size() != 0) expire(most_expired_at_once, now, out, &room);
     Node* old = table_.find(hash, entry.key());
@@ -129,9 +130,11 @@ class alignas(64) Shard {
       count(table_.size());
     } else {
       table_.replace(hash, *old, entry);
+      groups_.remove(*old);
       with_policy([&](auto& policy) { policy.replaced(*old, entry); });
       leave(*old, old->has_expired(now) ? Removal::expired : Removal::replaced, out, 0);
     }
+    groups_.add(entry, group);
     return Put::done;
   }
   /// Was the last write here one of a key that was there? The next one mostly is like it. Takes no lock.
@@ -216,18 +219,23 @@ class alignas(64) Shard {
     remove(hash, *entry, Removal::erased, out, entry->charge());
     return true;
   }
-  /// Removes every entry whose key `matches`; how many of them were alive.
+  /// Removes every entry of these groups whose key `matches`; how many of them were alive.
   template <class Matches>
-  std::size_t erase_if(Now& now, Out& out, Matches&& matches) {
+  std::size_t erase_if(GroupSet groups, Now& now, Out& out, Matches&& matches) {
     const Inside inside{*this};
     std::size_t alive = 0;
     loads_.overtake_if(matches);
-    table_.each([&](Node& entry) {
+    const auto visit = [&](Node& entry) {
       if (!matches(entry.key())) return;
       const bool expired = entry.has_expired(now);
       alive += expired ? 0 : 1;
       remove(table_.hash_of(entry), entry, expired ? Removal::expired : Removal::erased, out, entry.charge());
-    });
+    };
+    if constexpr (Node::is_grouped) {
+      groups_.each(groups, visit);
+    } else {
+      table_.each(visit);
+    }
     return alive;
   }
   void clear(Out& out) noexcept {
@@ -235,6 +243,7 @@ class alignas(64) Shard {
     loads_.overtake_if([](std::string_view /*key*/) noexcept { return true; });
     table_.each([&](Node& entry) { leave(entry, Removal::erased, out, entry.charge()); });
     table_.clear();
+    groups_.clear();
     index_.clear();
     with_policy([](auto& policy) { policy.clear(); });
     count(0);
@@ -396,6 +405,7 @@ class alignas(64) Shard {
   }
   void remove(std::uint64_t hash, Node& entry, Removal why, Out& out, std::size_t freed) noexcept {
     table_.erase(hash, entry);
+    groups_.remove(entry);
     with_policy([&](auto& policy) { policy.removed(entry, hash, why == Removal::evicted); });
     count(table_.size());
     leave(entry, why, out, freed);
@@ -428,6 +438,7 @@ class alignas(64) Shard {
   bool is_due_known_ = false;
   std::atomic<bool> expects_overwrite_{false};
   Loads loads_;
+  Groups<Value> groups_;
   std::atomic<std::size_t> size_{0};
   std::atomic<std::uint64_t> evictions_{0};
   std::atomic<std::uint64_t> expirations_{0};
