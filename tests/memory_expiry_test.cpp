@@ -182,7 +182,8 @@ TEST_CASE("the index of ends gives records in the order of their time, whatever 
     for (int i = 0; i < 20'000; ++i) {
       now += 1;
       if (random() % 3 != 0 || model.empty()) {
-        const std::int64_t lives = random() % 10 == 0 ? random() % 5'000 : std::array{100, 500, 2'000}[random() % 3];
+        const std::int64_t lives = random() % 10 == 0 ? static_cast<std::int64_t>(random() % 5'000)
+                                                      : std::array<std::int64_t, 3>{100, 500, 2'000}[random() % 3];
         const cascor::TimePoint at{std::chrono::nanoseconds{now + lives}};
         index.add({at, random()});
         model.insert(at);
