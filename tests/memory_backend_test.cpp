@@ -227,3 +227,57 @@ TEST_CASE("the tier is charged for what a value weighs, and for a form that is a
   CHECK(tier.stats().bytes == tier.backend.bytes());
   CHECK(tier.stats().entries == 1);
 }
+
+TEST_CASE("a pattern removes what it matches under every prefix that it may reach, and looks at no other prefix") {
+  Tier tier;
+  const auto fill = [&tier] {
+    for (const char* key : {"c:metrics:1", "c:metrics:2", "c:topology:1", "c:history:1", "c:x", "c:m"}) {
+      tier.backend.set(key, text("value"));
+    }
+  };
+  fill();
+  CHECK(tier.backend.erase_matching("c:metrics:*") == 2);
+  CHECK(tier.backend.size() == 4);
+  fill();
+  CHECK(tier.backend.erase_matching("c:m*") == 3);
+  CHECK_FALSE(tier.backend.contains("c:m"));
+  fill();
+  CHECK(tier.backend.erase_matching("*1") == 3);
+  fill();
+  CHECK(tier.backend.erase_matching("c:[mt]*:1") == 2);
+  fill();
+  CHECK(tier.backend.erase_matching("c:*") == 6);
+  CHECK(tier.backend.bytes() == 0);
+  fill();
+  CHECK(tier.backend.erase_matching("c:x") == 1);
+  std::size_t looked_at = 0;
+  const auto count = [&looked_at](std::string_view) { return ++looked_at == 0; };
+  CHECK(tier.backend.erase_if(count, "c:metrics:") == 0);
+  CHECK(looked_at == 2);
+  tier.backend.clear();
+  CHECK(tier.backend.erase_matching("*") == 0);
+}
+
+TEST_CASE("prefixes find their entries after overwrites, evictions, expiry and clears") {
+  Tier tier{20'000};
+  for (int i = 0; i < 3'000; ++i) {
+    const std::string key = (i % 3 == 0 ? "c:metrics:" : "c:history:") + std::to_string(i % 70);
+    if (i % 11 == 0) {
+      tier.backend.erase(key);
+    } else {
+      tier.backend.set(key, text(std::string(static_cast<std::size_t>(i % 500), 'x')),
+                       std::chrono::milliseconds{i % 7});
+    }
+    if (i % 5 == 0) tier.clock->advance(1ms);
+    if (i % 1'000 == 500) tier.backend.clear();
+    if (i % 97 == 0) {
+      const auto held = tier.backend.keys_matching([](std::string_view one) { return one.starts_with("c:m"); }, 1'000);
+      REQUIRE(tier.backend.erase_matching("c:metrics:*") == held.size());
+      REQUIRE(tier.backend.erase_matching("c:metrics:*") == 0);
+    }
+  }
+  CHECK(tier.backend.erase_matching("c:*") > 0);
+  tier.backend.remove_expired();
+  CHECK(tier.backend.size() == 0);
+  CHECK(tier.stats().entries == 0);
+}

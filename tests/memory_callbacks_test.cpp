@@ -137,7 +137,7 @@ TEST_CASE("an observer hears of every entry that comes and goes, with its charge
   const Timed timed;
   const Observer observer;
   const std::size_t one = charge_of("a", std::string{});
-  MemoryCache<std::string, Observer> cache{timed.options(2 * one), observer};
+  MemoryCache<std::string, Observer> cache{timed.options(one + charge_of("a", std::string{}, 1ms)), observer};
   auto& lines = observer.heard->lines;
   const auto heard = [&](std::vector<std::string> expected) {
     CHECK(lines == expected);

@@ -27,9 +27,9 @@ namespace {
 using Cache = MemoryCache<std::string>;
 
 // What an entry is charged is the cache's to say; the model asks another one, which holds nothing else.
-std::size_t charge_of(std::string_view key, const std::string& value) {
+std::size_t charge_of(std::string_view key, const std::string& value, bool ends) {
   Cache probe;
-  probe.set(key, value);
+  probe.set(key, value, ends ? milliseconds{1'000} : 0ms);
   return probe.bytes();
 }
 
@@ -69,7 +69,7 @@ class Model {
   bool replace(const std::string& key, const std::string& value) {
     const auto entry = find(key);
     if (entry == entries_.end() || expired(*entry)) return false;
-    if (charge_of(key, value) > max_bytes_) {
+    if (charge_of(key, value, entry->expires != TimePoint::max()) > max_bytes_) {
       ++refusals;
       return false;
     }
@@ -78,6 +78,15 @@ class Model {
   void clear() {
     entries_.clear();
     bytes = 0;
+  }
+  // A cache removes a few with each operation; which ones it finds on the way is not what is compared here.
+  void remove_expired() {
+    for (auto entry = entries_.begin(); entry != entries_.end();) {
+      const auto at = entry++;
+      if (!expired(*at)) continue;
+      ++expirations;
+      remove(at);
+    }
   }
   std::size_t size() const { return entries_.size(); }
 
@@ -96,7 +105,7 @@ class Model {
   using Entries = std::list<Entry>;
 
   bool put(const std::string& key, const std::string& value, TimePoint expires) {
-    const std::size_t charge = charge_of(key, value);
+    const std::size_t charge = charge_of(key, value, expires != TimePoint::max());
     if (charge > max_bytes_) {
       ++refusals;
       erase(key);
@@ -105,7 +114,7 @@ class Model {
     auto old = find(key);
     if (old != entries_.end()) entries_.splice(entries_.begin(), entries_, old);
     while (bytes - (old != entries_.end() ? old->charge : 0) + charge > max_bytes_) {
-      const auto last = std::prev(entries_.end());
+      const auto last = first_to_go();
       ++(expired(*last) ? expirations : evictions);
       if (last == old) old = entries_.end();
       remove(last);
@@ -117,6 +126,14 @@ class Model {
     entries_.push_front({key, value, charge, expires});
     bytes += charge;
     return true;
+  }
+  // The one that expired first, if any has.
+  Entries::iterator first_to_go() {
+    auto first = std::prev(entries_.end());
+    for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
+      if (expired(*entry) && (!expired(*first) || entry->expires < first->expires)) first = entry;
+    }
+    return first;
   }
   Entries::iterator find(const std::string& key) {
     auto at = entries_.begin();
@@ -150,6 +167,8 @@ class Run {
     for (int i = 0; i < count; ++i) {
       INFO("step " << i);
       step();
+      cache_.remove_expired();
+      model_.remove_expired();
       REQUIRE(cache_.bytes() == model_.bytes);
       REQUIRE(cache_.size() == model_.size());
       REQUIRE(cache_.bytes() <= max_bytes_);

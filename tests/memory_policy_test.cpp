@@ -14,10 +14,11 @@
 #include "cascor/memory/lru_policy.hpp"
 #include "cascor/memory/s3fifo_policy.hpp"
 
-using cascor::detail::GhostQueue;
+using cascor::detail::Charge;
 using cascor::detail::LruPolicy;
 using cascor::detail::PolicyNode;
-using cascor::detail::S3FifoPolicy;
+using GhostQueue = cascor::detail::GhostQueue<>;
+using S3FifoPolicy = cascor::detail::S3FifoPolicy<>;
 
 namespace {
 
@@ -29,7 +30,7 @@ class LruModel {
     erase(key);
     order_.push_back(key);
   }
-  void replaced(int key, std::size_t /*charge*/) { hit(key); }
+  void replaced(int /*key*/, std::size_t /*charge*/) {}
   void erase(int key) { order_.erase(std::find(order_.begin(), order_.end(), key)); }
   int evict() {
     const int victim = order_.front();
@@ -54,14 +55,7 @@ class S3FifoModel {
     auto& reads = find(key)->reads;
     reads = std::min(reads + 1, 3);
   }
-  void replaced(int key, std::size_t charge) {
-    hit(key);
-    auto& queue = queue_of(key);
-    Entry entry = *find(key);
-    entry.charge = charge;
-    erase(key);
-    queue.push_back(entry);
-  }
+  void replaced(int key, std::size_t charge) { find(key)->charge = charge; }
   void erase(int key) { queue_of(key).erase(find(key)); }
   int evict() {
     while (true) {
@@ -112,7 +106,10 @@ class S3FifoModel {
 
 struct Node : PolicyNode {
   int key = 0;
+  std::uint64_t hash = 0;
 };
+
+std::uint64_t hash_of(const PolicyNode& node) { return static_cast<const Node&>(node).hash; }
 
 // Random insertions, hits, replacements, removals and evictions, in both; every victim must be the same.
 template <class Policy, class Model>
@@ -139,7 +136,7 @@ void agrees_with_model(std::uint32_t seed) {
     auto node = std::make_unique<Node>();
     node->key = key;
     node->hash = static_cast<std::uint64_t>(key) * 0x9E3779B97F4A7C15;
-    node->charge = 1 + up_to(99);
+    node->charge(8 * (1 + up_to(99)));
     return node;
   };
   for (int i = 0; i < 4'000; ++i) {
@@ -149,14 +146,14 @@ void agrees_with_model(std::uint32_t seed) {
       if (nodes.size() >= room) {
         PolicyNode* const victim = policy.victim();
         REQUIRE(static_cast<Node*>(victim)->key == model.evict());
-        policy.removed(*victim, true);
+        policy.removed(*victim, hash_of(*victim), true);
         leaves(victim);
       }
       const std::size_t at = up_to(free_keys.size() - 1);
       auto node = make(free_keys[at]);
       free_keys.erase(free_keys.begin() + static_cast<std::ptrdiff_t>(at));
-      policy.inserted(*node);
-      model.inserted(node->key, node->charge);
+      policy.inserted(*node, node->hash);
+      model.inserted(node->key, node->charge());
       nodes.push_back(std::move(node));
       continue;
     }
@@ -165,20 +162,25 @@ void agrees_with_model(std::uint32_t seed) {
     if (kind < 7) {
       policy.hit(*chosen);
       model.hit(chosen->key);
+    } else if (kind < 8) {
+      const std::size_t before = chosen->charge();
+      chosen->charge(8 * (1 + up_to(99)));
+      policy.recharged(*chosen, before);
+      model.replaced(chosen->key, chosen->charge());
     } else if (kind < 9) {
       auto by = make(chosen->key);
       policy.replaced(*chosen, *by);
-      model.replaced(by->key, by->charge);
+      model.replaced(by->key, by->charge());
       chosen = std::move(by);
     } else {
-      policy.removed(*chosen, false);
+      policy.removed(*chosen, chosen->hash, false);
       model.erase(chosen->key);
       leaves(chosen.get());
     }
   }
   while (PolicyNode* const victim = policy.victim()) {
     REQUIRE(static_cast<Node*>(victim)->key == model.evict());
-    policy.removed(*victim, true);
+    policy.removed(*victim, hash_of(*victim), true);
     leaves(victim);
   }
   CHECK(nodes.empty());
@@ -197,10 +199,10 @@ TEST_CASE("S3-FIFO names the entry that the paper's algorithm names, whatever ha
 TEST_CASE("a policy that was cleared knows nothing, and starts anew") {
   const auto starts_anew = [](auto policy) {
     std::vector<Node> nodes(10);
-    for (Node& node : nodes) policy.inserted(node);
+    for (Node& node : nodes) policy.inserted(node, node.hash);
     policy.clear();
     CHECK(policy.victim() == nullptr);
-    policy.inserted(nodes[5]);
+    policy.inserted(nodes[5], 0);
     CHECK(policy.victim() == &nodes[5]);
   };
   starts_anew(LruPolicy{});
@@ -210,7 +212,7 @@ TEST_CASE("a policy that was cleared knows nothing, and starts anew") {
 TEST_CASE("S3-FIFO brings what it remembers straight to the main queue, and forgets it with clear()") {
   const auto evict = [](S3FifoPolicy& policy) {
     PolicyNode* const victim = policy.victim();
-    policy.removed(*victim, true);
+    policy.removed(*victim, hash_of(*victim), true);
     return victim;
   };
   for (const bool cleared : {false, true}) {
@@ -218,14 +220,14 @@ TEST_CASE("S3-FIFO brings what it remembers straight to the main queue, and forg
     std::vector<Node> nodes(4);
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       nodes[i].hash = i + 1;
-      nodes[i].charge = 100;
-      policy.inserted(nodes[i]);
+      nodes[i].charge(100);
+      policy.inserted(nodes[i], nodes[i].hash);
     }
     CHECK(evict(policy) == &nodes[0]);
     CHECK(policy.ghost().contains(1));
     if (cleared) policy.clear();
-    policy.inserted(nodes[0]);
-    CHECK(nodes[0].in_main == !cleared);
+    policy.inserted(nodes[0], nodes[0].hash);
+    CHECK(nodes[0].in_main() == !cleared);
   }
 }
 
@@ -268,15 +270,60 @@ TEST_CASE("the ghost never holds more than there are entries") {
   for (std::uint64_t i = 0; i < 20'000; ++i) {
     nodes.push_back(std::make_unique<Node>());
     nodes.back()->hash = i * 0x9E3779B97F4A7C15;
-    nodes.back()->charge = 1;
-    policy.inserted(*nodes.back());
+    nodes.back()->charge(8);
+    policy.inserted(*nodes.back(), nodes.back()->hash);
     ++entries;
     const std::size_t most = i < 10'000 ? 1'000 : 10;  // first a large cache, then a small one
     while (entries > most) {
-      policy.removed(*policy.victim(), true);
+      PolicyNode& victim = *policy.victim();
+      policy.removed(victim, hash_of(victim), true);
       --entries;
     }
     REQUIRE(policy.ghost().size() <= std::max<std::size_t>(entries, 1));
   }
   CHECK(policy.ghost().size() == 10);
+}
+
+TEST_CASE("a charge is kept in 16 bits: exact while small, then rounded up by a thousandth at most, never down") {
+  for (std::size_t bytes = 0; bytes < 16'384; bytes += 8) REQUIRE(Charge::round_up(bytes) == bytes);
+  CHECK(Charge::round_up(1) == 8);
+  std::mt19937_64 random{1};
+  for (int i = 0; i < 100'000; ++i) {
+    const std::size_t bytes = (random() % Charge::most) >> random() % 44;
+    const std::size_t kept = Charge::round_up(bytes);
+    REQUIRE(kept >= bytes);
+    REQUIRE(kept <= bytes + bytes / 1'000 + 8);
+    REQUIRE(Charge::round_up(kept) == kept);
+  }
+  CHECK(Charge::round_up(Charge::most) == Charge::most);
+}
+
+TEST_CASE("what readers note in a node, and what policies keep there, do not disturb each other") {
+  Node node;
+  CHECK_FALSE(node.was_seen());
+  for (int i = 0; i < 10; ++i) node.used();
+  CHECK(node.was_seen());
+  CHECK(node.uses() == PolicyNode::most_uses);
+  node.in_main(true);
+  node.uses(1);
+  node.has_times(true);
+  node.is_awaited(true);
+  node.seen();
+  CHECK(node.uses() == 1);
+  CHECK(node.in_main());
+  CHECK(node.has_times());
+  CHECK(node.is_awaited());
+  node.in_main(false);
+  node.is_awaited(false);
+  CHECK(node.uses() == 1);
+  CHECK(node.was_seen());
+  CHECK(node.has_times());
+  Node other;
+  node.newer(&other);
+  node.older(&node);
+  CHECK(node.newer() == &other);
+  CHECK(node.older() == &node);
+  node.newer(nullptr);
+  CHECK(node.newer() == nullptr);
+  CHECK(node.charge() == 0);
 }

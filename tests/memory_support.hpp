@@ -31,8 +31,8 @@ struct Weighed {
 
 /// What a cache charges for an entry: the bytes of one that holds nothing else.
 template <class Value>
-std::size_t charge_of(std::string_view key, Value value) {
+std::size_t charge_of(std::string_view key, Value value, cascor::Ttl ttl = {}) {
   cascor::MemoryCache<Value> probe;
-  probe.set(key, std::move(value));
+  probe.set(key, std::move(value), ttl);
   return probe.bytes();
 }

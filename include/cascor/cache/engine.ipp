@@ -313,7 +313,8 @@ std::size_t TieredEngine<CascorWhenUsed>::erase_matching(const std::string& patt
   if (!p.config.enabled) return 0;
   const auto may_erase = [&p](std::string_view key) { return p.keys->is_cached(key); };
   const auto erase_here = [&] {
-    return p.memory.erase_if([&](std::string_view key) { return may_erase(key) && glob_match(pattern, key); });
+    return p.memory.erase_if([&](std::string_view key) { return may_erase(key) && glob_match(pattern, key); },
+                             glob_literal_prefix(pattern).text);
   };
   if (!p.is_remote()) return erase_here();
   return counting(Prefix::other, Count::write_error, [&] {

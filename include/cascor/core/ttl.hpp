@@ -39,6 +39,10 @@ class Ttl {
     }
   }
 
+  /// Is there no end, where the prefix's own is `by_prefix`?
+  constexpr bool never_ends(milliseconds by_prefix) const noexcept {
+    return (state_ == State::by_prefix ? by_prefix : value_) == no_expiry && state_ <= State::given;
+  }
   /// What it comes to at `now` where the prefix's own is `by_prefix`. Throws DataError if it is negative, or ends past
   /// what the clock can tell; the prefix's own too. O(1).
   CASCOR_CACHE_FN milliseconds resolve(milliseconds by_prefix, TimePoint now) const;

@@ -16,7 +16,7 @@
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
 /// Counts what became free and, each time it comes to `every` bytes, calls malloc_trim(), which looks through the whole
-/// process's free memory; so it spends a twentieth of the time on that at most. Safe from any thread.
+/// process's free memory; so it spends a tenth of the time on that at most. Safe from any thread.
 class FreePages {
  public:
   /// 0: never.
@@ -35,7 +35,7 @@ class FreePages {
     malloc_trim(0);
 #endif
     const std::int64_t took = nanoseconds(CLOCK_THREAD_CPUTIME_ID) - start;
-    not_before_.store(nanoseconds(CLOCK_MONOTONIC) + 19 * took, std::memory_order_relaxed);
+    not_before_.store(nanoseconds(CLOCK_MONOTONIC) + 9 * took, std::memory_order_relaxed);
   }
 
  private:

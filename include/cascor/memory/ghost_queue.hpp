@@ -17,6 +17,7 @@ namespace cascor::inline CASCOR_CACHE_ABI::detail {
 ///
 /// A ring holds the ghosts by number; those of one chain lead from each to the one before it. Nothing is ever taken out
 /// of a chain: it ends where it leads to a number that has left the ring.
+template <class CascorWhenUsed = void>
 class GhostQueue {
  public:
   /// Bytes of memory for each of the `room` ghosts: 10 in a full ring, which grows in steps of two.

@@ -2,56 +2,26 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
-#include "cascor/memory/entry.hpp"
+#include "cascor/memory/entry_list.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
-/// An intrusive list of entries. Guarded by the shard's lock; O(1) each; never throws.
-class EntryList {
- public:
-  void push_newest(PolicyNode& node) noexcept {
-    node.newer = nullptr;
-    node.older = newest_;
-    (newest_ != nullptr ? newest_->newer : oldest_) = &node;
-    newest_ = &node;
-    charge_ += node.charge;
-    ++size_;
-  }
-  void remove(PolicyNode& node) noexcept {
-    (node.newer != nullptr ? node.newer->older : newest_) = node.older;
-    (node.older != nullptr ? node.older->newer : oldest_) = node.newer;
-    charge_ -= node.charge;
-    --size_;
-  }
-  PolicyNode* newest() const noexcept { return newest_; }
-  PolicyNode* oldest() const noexcept { return oldest_; }
-  std::size_t charge() const noexcept { return charge_; }
-  std::size_t size() const noexcept { return size_; }
-
- private:
-  PolicyNode* newest_ = nullptr;
-  PolicyNode* oldest_ = nullptr;
-  std::size_t charge_ = 0;
-  std::size_t size_ = 0;
-};
-
 /// The contract of a policy: inserted, hit and removed tell it what happens; victim() names the entry to evict, null
 /// where there is none, which the shard then removes with evicted = true. replaced() puts a new entry into an old one's
-/// place, and counts as a hit. clear() forgets everything. Guarded by the shard's lock; nothing throws.
+/// place, recharged() says that one has another charge: neither is a hit by itself. A reader's hit comes through
+/// PolicyNode::used(), and where `wants_order` also, a little later, through hit(). clear() forgets everything. Guarded
+/// by the shard's lock; nothing throws.
 class LruPolicy {
  public:
-  void inserted(PolicyNode& node) noexcept { list_.push_newest(node); }
-  void hit(PolicyNode& node) noexcept {
-    if (list_.newest() == &node) return;
-    list_.remove(node);
-    list_.push_newest(node);
-  }
-  void replaced(PolicyNode& old, PolicyNode& by) noexcept {
-    list_.remove(old);
-    list_.push_newest(by);
-  }
-  void removed(PolicyNode& node, bool /*evicted*/) noexcept { list_.remove(node); }
+  static constexpr bool wants_order = true;
+
+  void inserted(PolicyNode& node, std::uint64_t /*hash*/) noexcept { list_.push_newest(node); }
+  void hit(PolicyNode& node) noexcept { list_.make_newest(node); }
+  void replaced(PolicyNode& old, PolicyNode& by) noexcept { list_.replace(old, by); }
+  void recharged(PolicyNode& node, std::size_t before) noexcept { list_.recharge(before, node.charge()); }
+  void removed(PolicyNode& node, std::uint64_t /*hash*/, bool /*evicted*/) noexcept { list_.remove(node); }
   PolicyNode* victim() noexcept { return list_.oldest(); }
   void clear() noexcept { list_ = {}; }
 

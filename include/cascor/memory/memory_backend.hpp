@@ -35,6 +35,19 @@ class MemoryCounts {
     if (why == Removal::evicted) one.evictions.fetch_add(1, std::memory_order_relaxed);
     if (why == Removal::expired) one.expirations.fetch_add(1, std::memory_order_relaxed);
   }
+  /// A key's group is its prefix.
+  std::size_t group_of(std::string_view key) const noexcept {
+    static_assert(prefix_count <= most_groups);
+    return static_cast<std::size_t>(keys_->prefix_of(key));
+  }
+  /// The groups of all keys that begin so: that of the longest prefix in it, and those that begin with it themselves.
+  GroupSet groups_under(std::string_view begin) const noexcept {
+    GroupSet groups = GroupSet{1} << group_of(begin);
+    for (std::size_t p = 0; p < prefix_count; ++p) {
+      if (std::string_view{keys_->text(static_cast<Prefix>(p))}.starts_with(begin)) groups |= GroupSet{1} << p;
+    }
+    return groups;
+  }
   void add_to(Stats& stats) const {
     for (std::size_t p = 0; p < prefix_count; ++p) {
       const auto& one = counts_[p];
@@ -73,6 +86,8 @@ struct MemoryObserver {
   void removed(std::string_view key, std::size_t charge, Removal why) const noexcept {
     counts->removed(key, charge, why);
   }
+  std::size_t group_of(std::string_view key) const noexcept { return counts->group_of(key); }
+  GroupSet groups_under(std::string_view prefix) const noexcept { return counts->groups_under(prefix); }
 };
 
 /// The memory tier's store.

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -35,10 +36,10 @@ struct MemoryCacheOptions {
   milliseconds default_ttl = no_expiry;            ///< for set() without a TTL; 0: no expiry
   Eviction eviction = Eviction::lru;               ///< who leaves when it is full
   std::shared_ptr<const Clock> clock = nullptr;    ///< null: the system's
-  /// Keep the process's resident memory near the bound too: what was evicted goes back to the system, a sixteenth of
-  /// the bound at a time. It costs a set() now and then some milliseconds, a twentieth of the time in all. glibc only.
+  /// Keep the process's resident memory near the bound too: what was evicted goes back to the system, a 64th of
+  /// the bound at a time. It costs a set() now and then some milliseconds, a tenth of the time in all. glibc only.
   bool give_back_pages = false;
-  std::size_t shards = 0;  ///< rounded down to a power of two, at most 256; 0: one for each 16 MiB, at most 16
+  std::size_t shards = 0;  ///< rounded down to a power of two, at most 256; 0: one for each 2 MiB, at most 16
 };
 
 /// Counted since the cache was made.
@@ -82,12 +83,13 @@ class MemoryCache {
       : options_{std::move(options)},
         observer_{std::move(observer)},
         budget_{options_.max_bytes},
-        free_pages_{options_.give_back_pages ? options_.max_bytes / 16 : 0} {
+        free_pages_{options_.give_back_pages ? options_.max_bytes / 64 : 0} {
     if (!options_.clock) options_.clock = SystemClock::shared();
     (void)Ttl{}.resolve(options_.default_ttl, options_.clock->now());
     const std::size_t count = shard_count(options_);
-    shards_.reserve(count);
-    for (std::size_t i = 0; i < count; ++i) shards_.push_back(std::make_unique<Shard>(options_.eviction));
+    (void)detail::slots_of_this_thread();  // so that a hit of this thread allocates nothing, its first one neither
+    shards_ = std::vector<Shard>(count);
+    for (Shard& one : shards_) one.set_up(options_.eviction, hash_);
   }
   MemoryCache(const MemoryCache&) = delete;
   MemoryCache& operator=(const MemoryCache&) = delete;
@@ -105,8 +107,8 @@ class MemoryCache {
     return put_now(key, std::move(value), ttl, {.only_if = only_if});
   }
 
-  /// The value under `key`; an empty handle where there is none, or it has expired: exact to the clock. O(1), no
-  /// allocation.
+  /// The value under `key`; an empty handle where there is none, or it has expired: exact to the clock. Writes nothing
+  /// that other readers write or read. O(1), no allocation but 128 bytes at the first read of a thread.
   Handle get(std::string_view key) {
     Now now{*options_.clock};
     return get(key, now);
@@ -114,36 +116,42 @@ class MemoryCache {
   /// The same for a caller that wants to know the time too: the clock is read once for both, if at all.
   Handle get(std::string_view key, Now& now) {
     const std::uint64_t hash = hash_(key);
-    Leaving leaving{*this};
-    return Handle::adopt(shard(hash).get(hash, key, now, leaving));
+    Shard& shard = this->shard(hash);
+    Handle handle = shard.get(hash, key, now);
+    if (!handle) remove_expired_of(shard, now);
+    return handle;
   }
 
   /// Like get(), without counting as a use.
   bool contains(std::string_view key) {
     Now now{*options_.clock};
-    const std::uint64_t hash = hash_(key);
-    Leaving leaving{*this};
-    return shard(hash).contains(hash, key, now, leaving);
+    return static_cast<bool>(peek(key, now));
   }
 
   /// What is left of the entry's life: no_expiry where it does not expire, nullopt where there is none. Not a use.
   /// O(1).
   std::optional<milliseconds> ttl(std::string_view key) {
     Now now{*options_.clock};
-    const std::uint64_t hash = hash_(key);
-    Leaving leaving{*this};
-    const Handle handle = Handle::adopt(shard(hash).peek(hash, key, now, leaving));
+    const Handle handle = peek(key, now);
     if (!handle) return std::nullopt;
     if (handle.expires_at() == TimePoint::max()) return no_expiry;
     return time_left(handle.expires_at(), now());
   }
-  /// Gives the entry a new TTL from now on (no_expiry: none); is there one? Not a use. Throws DataError as set(). O(1).
+  /// Gives the entry a new TTL from now on (no_expiry: none); is there one? Not a use. Throws DataError as set(). O(1),
+  /// but for one that was stored without a TTL: its value is copied, and throws what that throws.
   bool touch(std::string_view key, Ttl ttl) {
-    Now now{*options_.clock};
-    const TimePoint expires = expiry_after(now(), ttl.resolve(options_.default_ttl, now()));
-    const std::uint64_t hash = hash_(key);
-    Leaving leaving{*this};
-    return shard(hash).touch(hash, key, expires, now, leaving);
+    while (true) {
+      Now now{*options_.clock};
+      const TimePoint expires = expiry_after(now(), ttl.resolve(options_.default_ttl, now()));
+      const auto touched = touch_in_place(key, expires, now);
+      if (touched != Shard::Touched::has_no_times) return touched == Shard::Touched::yes;
+      if constexpr (!always_with_times) {
+        const Handle held = peek(key, now);
+        if (!held) return false;
+        const Condition same{.expected = held.node(), .same_value = true};
+        if (put(key, Value(*held), held.stored_at(), expires, same) == SetOutcome::stored) return true;
+      }
+    }
   }
 
   /// Removes the entry; was there a live one? O(1).
@@ -158,15 +166,22 @@ class MemoryCache {
   /// lock and must not use the cache; where it throws, what it was true for is gone); how many live ones went.
   /// O(entries), no allocation.
   std::size_t erase_matching(std::string_view pattern) {
-    return erase_if([pattern](std::string_view key) noexcept { return glob_match(pattern, key); });
+    return erase_if([pattern](std::string_view key) noexcept { return glob_match(pattern, key); },
+                    glob_literal_prefix(pattern).text);
   }
+  /// `prefix`: what every key begins with for which `matches` is true. Where the observer tells groups of keys apart by
+  /// it, the cost is O(entries of those groups).
   template <class Matches>
-  std::size_t erase_if(Matches&& matches) {
+  std::size_t erase_if(Matches&& matches, std::string_view prefix = {}) {
+    detail::GroupSet groups = detail::all_groups;
+    if constexpr (Node::is_grouped && requires { observer_.groups_under(prefix); }) {
+      groups = observer_.groups_under(prefix);
+    }
     Now now{*options_.clock};
     std::size_t alive = 0;
-    for (const auto& one : shards_) {
+    for (auto& one : shards_) {
       Leaving leaving{*this};
-      alive += one->erase_if(now, leaving, matches);
+      alive += one.erase_if(groups, now, leaving, matches);
     }
     free_pages_.give_back();
     return alive;
@@ -182,17 +197,17 @@ class MemoryCache {
       if (keys.size() < limit && matches(entry.key())) keys.emplace_back(entry.key());
       return keys.size() < limit;
     };
-    for (const auto& one : shards_) {
-      if (!one->each_live(now, take)) break;
+    for (auto& one : shards_) {
+      if (!one.each_live(now, take)) break;
     }
     return keys;
   }
 
   /// Removes everything. Handles keep their values. O(entries), no allocation.
   void clear() noexcept {
-    for (const auto& one : shards_) {
+    for (auto& one : shards_) {
       Leaving leaving{*this};
-      one->clear(leaving);
+      one.clear(leaving);
     }
     free_pages_.give_back();
   }
@@ -232,10 +247,23 @@ class MemoryCache {
     return put_now(load.key(), std::move(value), ttl, {.load = &load}) == SetOutcome::stored;
   }
 
-  /// Entries held, those included that have expired and were not looked at since.
+  /// Removes entries that have expired, `most` at most, which no read and no write has come to since; how many. Writes
+  /// remove a few each, so this is for a cache that is seldom written to. O(what it removes).
+  std::size_t remove_expired(std::size_t most = std::numeric_limits<std::size_t>::max()) {
+    Now now{*options_.clock};
+    std::size_t removed = 0;
+    for (auto& one : shards_) {
+      if (removed == most || !one.is_due(now)) continue;
+      Leaving leaving{*this};
+      removed += one.remove_expired(most - removed, now, leaving);
+    }
+    return removed;
+  }
+
+  /// Entries held, those included that have expired and were not removed yet.
   std::size_t size() const noexcept {
     std::size_t entries = 0;
-    for (const auto& one : shards_) entries += one->size();
+    for (auto& one : shards_) entries += one.size();
     return entries;
   }
   /// Bytes charged; never more than max_bytes().
@@ -243,8 +271,13 @@ class MemoryCache {
   std::size_t max_bytes() const noexcept { return budget_.limit(); }
   const Clock& clock() const noexcept { return *options_.clock; }
   MemoryCacheStats stats() const noexcept {
-    return {evictions_.load(std::memory_order_relaxed), expirations_.load(std::memory_order_relaxed),
-            refusals_.load(std::memory_order_relaxed)};
+    MemoryCacheStats stats;
+    for (auto& one : shards_) {
+      stats.evictions += one.evictions();
+      stats.expirations += one.expirations();
+    }
+    stats.refusals = refusals_.load(std::memory_order_relaxed);
+    return stats;
   }
 
  private:
@@ -263,46 +296,81 @@ class MemoryCache {
     MemoryCache& cache_;
   };
 
+  static constexpr std::size_t too_much = std::numeric_limits<std::size_t>::max();
+
   static std::size_t shard_count(const MemoryCacheOptions& options) noexcept {
     if (options.shards != 0) return std::bit_floor(std::min<std::size_t>(options.shards, 256));
-    return std::bit_floor(std::clamp<std::size_t>(options.max_bytes / (std::size_t{16} << 20U), 1, 16));
+    return std::bit_floor(std::clamp<std::size_t>(options.max_bytes >> 21U, 1, 16));
   }
-  // The table takes the hash's lower bits.
-  std::size_t shard_of(std::uint64_t hash) const noexcept { return (hash >> 48U) & (shards_.size() - 1); }
-  Shard& shard(std::uint64_t hash) noexcept { return *shards_[shard_of(hash)]; }
+  // The table takes the hash's upper half and its lowest byte.
+  std::size_t shard_of(std::uint64_t hash) const noexcept { return (hash >> 8U) & (shards_.size() - 1); }
+  Shard& shard(std::uint64_t hash) noexcept { return shards_[shard_of(hash)]; }
 
-  // What an entry costs beside its value: its block, and its part of the table and the policy. More than any cache
-  // takes, where that is not a number.
-  std::size_t charge_of(std::string_view key, const Value& value) const {
+  // Times of its own take 16 bytes, which an entry without a TTL does without, unless its value type is grouped; a
+  // value that cannot be copied has them in case that it is given a TTL later.
+  static constexpr bool always_with_times = !std::is_copy_constructible_v<Value> || Node::is_grouped;
+
+  Handle peek(std::string_view key, Now& now) {
+    const std::uint64_t hash = hash_(key);
+    Shard& shard = this->shard(hash);
+    Handle handle = shard.peek(hash, key, now);
+    if (!handle) remove_expired_of(shard, now);
+    return handle;
+  }
+  void remove_expired_of(Shard& shard, Now& now) {
+    if (!shard.is_due(now)) return;
+    Leaving leaving{*this};
+    shard.remove_expired(4, now, leaving);
+  }
+  typename Shard::Touched touch_in_place(std::string_view key, TimePoint expires, Now& now) {
+    const std::uint64_t hash = hash_(key);
+    Leaving leaving{*this};
+    return shard(hash).touch(hash, key, expires, now, leaving);
+  }
+
+  // What an entry costs: its block, what its value owns, and its part of the table, the policy and the expiry index.
+  // More than any cache takes, where that is not a number.
+  std::size_t charge_of(std::string_view key, const Value& value, bool with_times, bool ends) const {
     using cascor::weight_of;
     const std::size_t weight = weight_of(value);
     const std::size_t heap = weight > sizeof(Value) ? weight - sizeof(Value) : 0;
-    const std::size_t own = heap_block(sizeof(Node) + key.size()) + detail::HashTable<Value>::bytes_per_entry +
-                            (options_.eviction == Eviction::s3fifo ? detail::S3FifoPolicy::bytes_per_entry : 0);
-    constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
-    return key.size() > Node::max_key_size || heap > most - own ? most : own + heap;
+    if (key.size() > detail::Charge::most / 2 || heap > detail::Charge::most / 2) return too_much;
+    return detail::Charge::round_up(heap + heap_block(Node::block_size(key.size(), with_times)) +
+                                    detail::HashTable<Value>::bytes_per_entry +
+                                    (ends ? detail::ExpiryIndex<>::bytes_per_record : 0) +
+                                    (options_.eviction == Eviction::s3fifo ? detail::S3FifoPolicy<>::bytes_per_entry
+                                                                           : detail::LruPolicy::bytes_per_entry));
   }
 
   SetOutcome put_now(std::string_view key, Value&& value, Ttl ttl, const Condition& condition) {
-    const TimePoint now = options_.clock->now();
-    const milliseconds lives = ttl.resolve(options_.default_ttl, now);
-    return put(key, std::move(value), now, expiry_after(now, lives), condition);
+    Now now{*options_.clock};
+    if (!always_with_times && ttl.never_ends(options_.default_ttl)) {
+      return put(key, std::move(value), now.roughly(), TimePoint::max(), condition);
+    }
+    const milliseconds lives = ttl.resolve(options_.default_ttl, now());
+    return put(key, std::move(value), now(), expiry_after(now(), lives), condition);
   }
-  SetOutcome put(std::string_view key, Value&& value, TimePoint now, TimePoint expires, const Condition& condition) {
-    const std::size_t charge = charge_of(key, value);
-    if (charge > max_bytes() || charge == std::numeric_limits<std::size_t>::max()) {
+  SetOutcome put(std::string_view key, Value&& value, TimePoint stored, TimePoint expires, const Condition& condition) {
+    const bool ends = expires != TimePoint::max();
+    const bool with_times = ends || always_with_times;
+    const std::size_t charge = charge_of(key, value, with_times, ends);
+    if (charge > max_bytes() || charge == too_much) {
       refusals_.fetch_add(1, std::memory_order_relaxed);
       // The value there is no longer the newest: better none than an old one. Under a condition it stays.
-      if (condition.only_if == OnlyIf::always && condition.expected == nullptr && condition.load == nullptr) erase(key);
+      if (condition.holds_always()) erase(key);
       return SetOutcome::too_large;
     }
-    const Handle mine = Handle::adopt(Node::make(key, std::move(value), now, expires));
-    Node& entry = *mine.node();
-    entry.hash = hash_(key);
-    entry.charge = charge;
+    const std::uint64_t hash = hash_(key);
     detail::Allowance room{budget_};
+    if constexpr (std::is_nothrow_swappable_v<Value>) {
+      if (condition.holds_always() && overwrite(hash, key, value, {stored, expires, charge, with_times}, room)) {
+        return SetOutcome::stored;
+      }
+    }
+    const Handle mine = Handle::adopt(Node::make(key, std::move(value), stored, expires, with_times));
+    mine.node()->charge(charge);
     for (std::size_t turn = 0;; ++turn) {
-      const auto done = put_once(entry, condition, room, turn);
+      const auto done = put_once(hash, *mine.node(), condition, room, turn);
       if (done == Shard::Put::not_expected) return SetOutcome::condition_failed;
       if (done == Shard::Put::done) break;
       evict_elsewhere(room);
@@ -311,22 +379,43 @@ class MemoryCache {
     free_pages_.give_back();
     return SetOutcome::stored;
   }
-  typename Shard::Put put_once(Node& entry, const Condition& condition, detail::Allowance& room, std::size_t turn) {
+  std::size_t group_of(std::string_view key) const noexcept {
+    if constexpr (Node::is_grouped && requires { observer_.group_of(key); }) {
+      return observer_.group_of(key);
+    } else {
+      return 0;
+    }
+  }
+  // In place: no allocation, no move in the table or the policy. The old value dies with the caller's argument.
+  bool overwrite(std::uint64_t hash, std::string_view key, Value& value, const typename Shard::New& wanted,
+                 detail::Allowance& room) {
+    Shard& shard = this->shard(hash);
+    if (!shard.expects_overwrite()) return false;
+    Now now{*options_.clock};
+    const std::size_t before = shard.exchange(hash, key, value, wanted, now, room);
+    if (before == 0) return false;
+    room.give_back();
+    observer_.removed(key, before, detail::Removal::replaced);
+    observer_.inserted(key, wanted.charge);
+    return true;
+  }
+  typename Shard::Put put_once(std::uint64_t hash, Node& entry, const Condition& condition, detail::Allowance& room,
+                               std::size_t turn) {
     // A shard makes its own room unless another one, by turns, has clearly more entries: keys spread evenly, so that
     // one has the older ones. Without this a shard that holds a large value would have no room left for any other.
-    const std::size_t home = shard_of(entry.hash);
-    const std::size_t other = home ^ std::max<std::size_t>(1, shard_of((entry.hash << 16U) + (turn << 48U)));
-    const std::size_t keep = shards_.size() == 1 ? 0 : shards_[other]->size() * 3 / 4;
+    const std::size_t home = shard_of(hash);
+    const std::size_t other = home ^ std::max<std::size_t>(1, shard_of((hash >> 8U) + (turn << 8U)));
+    const std::size_t keep = shards_.size() == 1 ? 0 : shards_[other].size() * 3 / 4;
     Now now{*options_.clock};
     Leaving leaving{*this};
-    return shards_[home]->put(entry, condition, now, leaving, room, keep);
+    return shards_[home].put(hash, group_of(entry.key()), entry, condition, now, leaving, room, keep);
   }
   void evict_elsewhere(detail::Allowance& room) {
     const auto fullest = std::max_element(shards_.begin(), shards_.end(),
-                                          [](const auto& a, const auto& b) { return a->size() < b->size(); });
+                                          [](const auto& a, const auto& b) { return a.size() < b.size(); });
     Now now{*options_.clock};
     Leaving leaving{*this};
-    if ((*fullest)->evict_one(now, leaving, room)) return;
+    if (fullest->evict_one(now, leaving, room)) return;
     // All that is left is in the hands of others, who may be waiting for what is in these.
     room.give_back();
     std::this_thread::yield();
@@ -334,21 +423,18 @@ class MemoryCache {
   void account(const Leaving& leaving) noexcept {
     budget_.give_back(leaving.freed());
     leaving.each([this](const Node& entry) {
-      if (entry.removal == detail::Removal::expired) expirations_.fetch_add(1, std::memory_order_relaxed);
-      if (entry.removal == detail::Removal::evicted) evictions_.fetch_add(1, std::memory_order_relaxed);
-      if (entry.removal != detail::Removal::replaced) free_pages_.freed(entry.charge);
-      observer_.removed(entry.key(), entry.charge, entry.removal);
+      const std::size_t charge = entry.charge();
+      if (entry.removal() != detail::Removal::replaced) free_pages_.freed(charge);
+      observer_.removed(entry.key(), charge, entry.removal());
     });
   }
 
   MemoryCacheOptions options_;
   Observer observer_;
   detail::KeyHash hash_;
-  std::vector<std::unique_ptr<Shard>> shards_;
+  std::vector<Shard> shards_;
   detail::Budget budget_;
   detail::FreePages free_pages_;
-  std::atomic<std::uint64_t> evictions_{0};
-  std::atomic<std::uint64_t> expirations_{0};
   std::atomic<std::uint64_t> refusals_{0};
 };
 

@@ -5,35 +5,37 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "cascor/memory/entry_list.hpp"
 #include "cascor/memory/ghost_queue.hpp"
-#include "cascor/memory/lru_policy.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
-/// The contract is that of LruPolicy. A hit writes one byte and moves nothing. The small queue has a tenth of the
-/// bytes, the ghost as many places as there are entries.
+/// The contract is that of LruPolicy. A hit writes one byte at most and moves nothing. The small queue has a tenth of
+/// the bytes, the ghost as many places as there are entries.
+template <class CascorWhenUsed = void>
 class S3FifoPolicy {
  public:
-  void inserted(PolicyNode& node) noexcept {
-    node.frequency = 0;
-    node.in_main = ghost_.contains(node.hash);
+  static constexpr bool wants_order = false;
+
+  void inserted(PolicyNode& node, std::uint64_t hash) noexcept {
+    node.uses(0);
+    node.in_main(ghost_.contains(hash));
     queue_of(node).push_newest(node);
   }
-  static void hit(PolicyNode& node) noexcept {
-    if (node.frequency < 3) ++node.frequency;
+  void hit(PolicyNode& node) noexcept {
+    if (node.uses() < PolicyNode::most_uses) node.uses(static_cast<std::uint8_t>(node.uses() + 1));
   }
   void replaced(PolicyNode& old, PolicyNode& by) noexcept {
-    by.frequency = old.frequency;
-    by.in_main = old.in_main;
-    hit(by);
-    queue_of(old).remove(old);
-    queue_of(by).push_newest(by);
+    by.uses(old.uses());
+    by.in_main(old.in_main());
+    queue_of(old).replace(old, by);
   }
-  void removed(PolicyNode& node, bool evicted) noexcept {
+  void recharged(PolicyNode& node, std::size_t before) noexcept { queue_of(node).recharge(before, node.charge()); }
+  void removed(PolicyNode& node, std::uint64_t hash, bool evicted) noexcept {
     queue_of(node).remove(node);
-    if (!evicted || node.in_main) return;
+    if (!evicted || node.in_main()) return;
     try {
-      ghost_.add(node.hash, main_.size() + small_.size());
+      ghost_.add(hash, main_.size() + small_.size());
     } catch (...) {  // no memory for the ghost: the entry is forgotten, which costs a hit at most
     }
   }
@@ -43,11 +45,11 @@ class S3FifoPolicy {
           small_.size() > 0 && (main_.size() == 0 || small_.charge() > (small_.charge() + main_.charge()) / 10);
       EntryList& queue = from_small ? small_ : main_;
       PolicyNode* const oldest = queue.oldest();
-      if (oldest == nullptr || oldest->frequency == 0) return oldest;
+      if (oldest == nullptr || oldest->uses() == 0) return oldest;
       queue.remove(*oldest);
       // From the small queue a read entry goes up with a clean slate, in the main one it pays for its next round.
-      oldest->frequency = from_small ? std::uint8_t{0} : static_cast<std::uint8_t>(oldest->frequency - 1);
-      oldest->in_main = true;
+      oldest->uses(from_small ? std::uint8_t{0} : static_cast<std::uint8_t>(oldest->uses() - 1));
+      oldest->in_main(true);
       main_.push_newest(*oldest);
     }
   }
@@ -56,16 +58,16 @@ class S3FifoPolicy {
     main_ = {};
     ghost_.clear();
   }
-  const GhostQueue& ghost() const noexcept { return ghost_; }
+  const GhostQueue<CascorWhenUsed>& ghost() const noexcept { return ghost_; }
 
-  static constexpr std::size_t bytes_per_entry = GhostQueue::bytes_per_ghost;
+  static constexpr std::size_t bytes_per_entry = GhostQueue<CascorWhenUsed>::bytes_per_ghost;
 
  private:
-  EntryList& queue_of(const PolicyNode& node) noexcept { return node.in_main ? main_ : small_; }
+  EntryList& queue_of(const PolicyNode& node) noexcept { return node.in_main() ? main_ : small_; }
 
   EntryList small_;
   EntryList main_;
-  GhostQueue ghost_;
+  GhostQueue<CascorWhenUsed> ghost_;
 };
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail

@@ -44,6 +44,7 @@ struct Form {
 /// never changes. Copying shares.
 class StoredValue {
  public:
+  using KeptByGroup = void;  ///< for Entry
   using Encode = std::string (*)(const void*);
 
   StoredValue() = default;

@@ -1,0 +1,72 @@
+// Hits that a policy has yet to be told of, in the order in which each thread made them. Readers add, inside of the
+// shard; whoever holds its lock drains, and whoever closes it drains before anything is removed.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "cascor/memory/policy_node.hpp"
+#include "cascor/memory/thread_slots.hpp"
+
+namespace cascor::inline CASCOR_CACHE_ABI::detail {
+
+/// A list of hits for each of sixteen threads; more threads share them, and may then overwrite one another's last hits.
+/// An entry on a list has not been removed: its reader was inside when it added it, and closing waits for readers.
+/// While a shard is only locked, a reader may add what drain() has just read past; it is told of twice or not at all.
+template <class CascorWhenUsed = void>
+class RecentHits {
+ public:
+  /// Without this nothing is kept.
+  void set_up() { lists_ = std::make_unique<std::array<List, lists>>(); }
+
+  /// By a reader inside of the shard. Should somebody drain?
+  bool add(const ThreadSlots& thread, PolicyNode& node) noexcept {
+    if (!lists_) return false;
+    List& list = (*lists_)[thread.number % lists];
+    const std::uint32_t count = list.count.load(std::memory_order_relaxed);
+    if (count < room) {
+      list.nodes[count].store(&node, std::memory_order_relaxed);
+      list.count.store(count + 1, std::memory_order_release);
+    }
+    return count >= room / 2;
+  }
+  /// Tells of each hit once, a thread's in their order.
+  template <class Tell>
+  void drain(const ThreadSlots* newest_thread, Tell&& tell) noexcept {
+    if (!lists_) return;
+    const std::size_t threads = newest_thread == nullptr ? 0 : newest_thread->number + 1;
+    for (std::size_t i = 0; i < threads && i < lists; ++i) drain((*lists_)[i], tell);
+  }
+  /// The same of one thread's.
+  template <class Tell>
+  void drain_own(const ThreadSlots& thread, Tell&& tell) noexcept {
+    drain((*lists_)[thread.number % lists], tell);
+  }
+
+ private:
+  static constexpr std::size_t lists = 16;
+  static constexpr std::uint32_t room = 31;
+  struct alignas(64) List {
+    std::atomic<std::uint32_t> count{0};
+    std::array<std::atomic<PolicyNode*>, room> nodes{};
+  };
+  template <class Tell>
+  static void drain(List& list, Tell& tell) noexcept {
+    const std::uint32_t count = list.count.load(std::memory_order_acquire);
+    if (count == 0) return;
+    std::array<PolicyNode*, room> nodes;
+    for (std::uint32_t n = 0; n < count; ++n) nodes[n] = list.nodes[n].load(std::memory_order_relaxed);
+    list.count.store(0, std::memory_order_relaxed);
+    for (std::uint32_t n = 0; n < count; ++n) {
+      __builtin_prefetch(nodes[n]->newer(), 1);
+      __builtin_prefetch(nodes[n]->older(), 1);
+    }
+    for (std::uint32_t n = 0; n < count; ++n) tell(*nodes[n]);
+  }
+  std::unique_ptr<std::array<List, lists>> lists_;
+};
+
+}  // namespace cascor::inline CASCOR_CACHE_ABI::detail
