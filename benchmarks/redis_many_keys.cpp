@@ -57,6 +57,7 @@ int main() {
       },
       1.2);
   std::vector<cascor::StoreEntry> entries;
+  entries.reserve(batch);
   for (const auto key : keys) entries.push_back({key, value, cascor::no_expiry});
   reached &= compare(
       "set_many",
