@@ -59,10 +59,8 @@ double instructions(const std::string& kind, int calls, int port) {
   return std::strtod(all.c_str() + at + 12, nullptr);
 }
 
-bench::Series each_call(const std::string& kind, int port) {
-  bench::Series one;
-  one.add((instructions(kind, many, port) - instructions(kind, few, port)) / (many - few));
-  return one;
+double each_call(const std::string& kind, int port) {
+  return (instructions(kind, many, port) - instructions(kind, few, port)) / (many - few);
 }
 
 }  // namespace
@@ -80,9 +78,10 @@ int main(int argc, char** argv) {
                     "hiredis by arguments");
   bool reached = true;
   for (const std::string what : {"get", "set"}) {
-    reached &=
-        bench::print_row(what, each_call("our " + what, server.port()), each_call("their " + what, server.port()),
-                         bench::Unit::instructions, bench::at_most(bound));
+    const auto sides = bench::in_turn(
+        1, 1, [&] { return each_call("our " + what, server.port()); },
+        [&] { return each_call("their " + what, server.port()); });
+    reached &= bench::print_row(what, sides, bench::Unit::instructions, bench::at_most(bound));
   }
   return reached ? 0 : 3;
 }

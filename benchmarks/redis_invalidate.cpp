@@ -72,10 +72,8 @@ int main() {
   bench::Hiredis hiredis{port};
   Observer observer{port};
 
-  bench::Series our_times;
-  bench::Series our_stalls;
-  bench::Series their_times;
-  bench::Series their_stalls;
+  bench::Sides times;
+  bench::Sides stalls;
   for (int i = 0; i < rounds; ++i) {
     const Round us = run(port, observer, [&] {
       return backend.erase_matching(
@@ -83,15 +81,14 @@ int main() {
     });
     const Round them =
         run(port, observer, [&] { return static_cast<std::size_t>(hiredis.keys_and_del("bench:metrics:*")); });
-    our_times.add(us.seconds);
-    our_stalls.add(us.stall);
-    their_times.add(them.seconds);
-    their_stalls.add(them.stall);
+    times.ours.add(us.seconds);
+    stalls.ours.add(us.stall);
+    times.theirs.add(them.seconds);
+    stalls.theirs.add(them.stall);
   }
   bench::print_head("Invalidation of 100,000 keys among 1,000,000 by pattern, while another client reads.",
                     "cascor-cache", "KEYS and DEL by hiredis");
-  bool reached = bench::print_row("whole call", our_times, their_times, bench::Unit::seconds, bench::at_most(4.0));
-  reached &= bench::print_row("longest wait of the other client", our_stalls, their_stalls, bench::Unit::seconds,
-                              bench::at_most(0.05));
+  bool reached = bench::print_row("whole call", times, bench::Unit::seconds, bench::at_most(4.0));
+  reached &= bench::print_row("longest wait of the other client", stalls, bench::Unit::seconds, bench::at_most(0.05));
   return reached ? 0 : 3;
 }

@@ -76,21 +76,19 @@ bool compare(int port, const std::vector<std::string>& keys, std::size_t threads
     connections[thread]->get(key, value);
     bench::expect(value.size() == value_size, "hiredis's get has the value");
   };
-  bench::Series our_rates;
-  bench::Series their_rates;
-  bench::Series our_tails;
-  bench::Series their_tails;
+  bench::Sides rates;
+  bench::Sides tails;
   for (int i = 0; i < rounds; ++i) {
     const Round us = run(threads, keys, ours);
     const Round them = run(threads, keys, theirs);
-    our_rates.add(us.rate);
-    our_tails.add(us.p99);
-    their_rates.add(them.rate);
-    their_tails.add(them.p99);
+    rates.ours.add(us.rate);
+    tails.ours.add(us.p99);
+    rates.theirs.add(them.rate);
+    tails.theirs.add(them.p99);
   }
   const std::string name = std::to_string(threads) + " threads";
-  bool reached = bench::print_row(name, our_rates, their_rates, bench::Unit::per_second, bench::at_least(bound));
-  reached &= bench::print_row(name + ", p99", our_tails, their_tails, bench::Unit::seconds, bench::at_most(1.0));
+  bool reached = bench::print_row(name, rates, bench::Unit::per_second, bench::at_least(bound));
+  reached &= bench::print_row(name + ", p99", tails, bench::Unit::seconds, bench::at_most(1.0));
   return reached;
 }
 

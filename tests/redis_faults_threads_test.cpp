@@ -194,3 +194,81 @@ TEST_CASE("many threads, connections that fail at random: every value names its 
     CHECK(caller.explains(counted.is_nil() ? 0 : std::stoll(counted.text)));
   }
 }
+
+TEST_CASE("callers that wait behind one that a fault holds end by their own deadlines") {
+  RedisServer server;
+  FaultProxy proxy{server};
+  RedisOptions options;
+  options.endpoint = proxy.endpoint();
+  options.max_connections = 1;
+  RedisBackend backend{options};
+  backend.ping(in(20s));
+  proxy.set(Fault::mute());
+  std::atomic<int> timed_out{0};
+  std::atomic<int> late{0};
+  std::thread patient{[&] {
+    try {
+      (void)backend.get("held", in(20s));
+    } catch (const cascor::CacheError&) {  // however it ends: it is only in the way
+    }
+  }};
+  REQUIRE(eventually([&] { return backend.pool().in_use == 1; }));
+  in_threads(8, [&](std::size_t) {
+    const auto took = time_of([&] {
+      try {
+        (void)backend.get("behind", in(200ms));
+      } catch (const cascor::TimeoutError&) {
+        ++timed_out;
+      } catch (const cascor::ConnectionError&) {
+      }
+    });
+    if (took > 3s) ++late;
+  });
+  CHECK(timed_out == 8);
+  CHECK(late == 0);
+  proxy.heal();
+  proxy.sever();
+  patient.join();
+}
+
+TEST_CASE("a caller in a hurry that times out costs a patient one nothing") {
+  RedisServer server;
+  FaultProxy proxy{server};
+  RedisOptions options;
+  options.endpoint = proxy.endpoint();
+  options.max_connections = 4;
+  RedisBackend backend{options};
+  server.raw("SET", keys.front(), value_of(keys.front()));
+  proxy.set(Fault::delay(60ms));
+  std::atomic<int> patient_right{0};
+  std::atomic<int> patient_failed{0};
+  std::atomic<int> hurried_failed{0};
+  std::atomic<int> at_work{4};
+  in_threads(8, [&](std::size_t thread) {
+    if (thread >= 4) {
+      while (at_work > 0) {
+        try {
+          (void)backend.get(keys.front(), in(20ms));
+        } catch (const cascor::TimeoutError&) {
+          ++hurried_failed;
+        } catch (const cascor::ConnectionError&) {  // nothing is promised to them
+        }
+      }
+      return;
+    }
+    const std::string counter = "counter:" + std::to_string(thread);
+    for (int i = 1; i <= 5; ++i) {
+      try {
+        const bool read = backend.get(keys.front(), in(20s)).bytes == value_of(keys.front());
+        const bool counted = backend.increment(counter, 1, cascor::no_expiry, in(20s)) == i;
+        patient_right += read && counted ? 1 : 0;
+      } catch (const cascor::CacheError&) {
+        ++patient_failed;
+      }
+    }
+    --at_work;
+  });
+  CHECK(hurried_failed > 0);
+  CHECK(patient_failed == 0);
+  CHECK(patient_right == 20);
+}
