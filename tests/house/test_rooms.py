@@ -22,7 +22,7 @@ MAY_INCLUDE = {
     "spdlog.hpp": {"core"},
 }
 THIRD_PARTY = {"hiredis", "openssl", "nlohmann", "yaml-cpp", "simdjson", "prometheus", "spdlog"}
-SYSTEM_FOLDERS = {"sys", "net", "netinet", "arpa"}
+SYSTEM_FOLDERS = {"sys", "net", "netinet", "arpa", "linux"}
 INCLUDE_LINE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 CODE_FOLDERS = ("include", "tests", "examples", "benchmarks")
 CODE_SUFFIXES = {".hpp", ".ipp", ".cpp", ".h", ".c", ".py", ".sh"}
