@@ -179,6 +179,7 @@ typename Pipeline<CascorWhenUsed>::Attempt Pipeline<CascorWhenUsed>::ride(const 
       continue;
     }
     if (get_off(seat, false)) return time_is_up(seat);
+    break;  // off it, with a result
   }
   return result_of(seat, replies, led);
 }
