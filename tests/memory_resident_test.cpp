@@ -21,7 +21,7 @@ namespace {
 
 using cascor::json;
 
-constexpr std::size_t limit = std::size_t{16} << 20;
+constexpr std::size_t limit = std::size_t{64} << 20;
 
 std::size_t resident_bytes() {
   std::size_t pages = 0;

@@ -317,7 +317,15 @@ class MemoryCache {
     if (!handle) remove_expired_of(shard, now);
     return handle;
   }
+  // With each miss and each write, a few of that shard's and of another one's by turns: no shard is forgotten.
   void remove_expired_of(Shard& shard, Now& now) {
+    remove_some_expired(shard, now);
+    if (shards_.size() == 1) return;
+    if (detail::ThreadSlots* const thread = detail::slots_of_this_thread()) {
+      remove_some_expired(shards_[++thread->turn & (shards_.size() - 1)], now);
+    }
+  }
+  void remove_some_expired(Shard& shard, Now& now) {
     if (!shard.is_due(now)) return;
     Leaving leaving{*this};
     shard.remove_expired(4, now, leaving);
@@ -376,6 +384,8 @@ class MemoryCache {
       evict_elsewhere(room);
     }
     observer_.inserted(key, charge);
+    Now now{*options_.clock};
+    remove_expired_of(shard(hash), now);
     free_pages_.give_back();
     return SetOutcome::stored;
   }
@@ -395,6 +405,7 @@ class MemoryCache {
     const std::size_t before = shard.exchange(hash, key, value, wanted, now, room);
     if (before == 0) return false;
     room.give_back();
+    remove_expired_of(shard, now);
     observer_.removed(key, before, detail::Removal::replaced);
     observer_.inserted(key, wanted.charge);
     return true;

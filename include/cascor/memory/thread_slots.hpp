@@ -21,6 +21,7 @@ struct alignas(64) ThreadSlots {
   std::array<std::atomic<std::uintptr_t>, handles> held{};  ///< entries; the lowest bit: counted in the entry too
   alignas(64) ThreadSlots* next = nullptr;
   std::size_t number = 0;  ///< 0 for the first, and so on: dense, as slots are used again
+  std::size_t turn = 0;    ///< its own to count with
   std::atomic<bool> taken{true};
 };
 
