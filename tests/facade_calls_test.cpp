@@ -1,8 +1,10 @@
 // What people reach for next: TTLs, counters, lists of keys, conditions, deadlines, any command. One contract for both
 // backends, and what of it goes on while Redis is away.
 #include <algorithm>
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <string>
 #include <vector>
@@ -302,4 +304,38 @@ TEST_CASE("a condition that memory met is asked of Redis again on its return") {
   CHECK(server.raw("GET", "cascor:taken").text == "\"by another\"");
   CHECK(server.raw("GET", "cascor:free").text == "\"by me\"");
   CHECK(eventually([&] { return log.mentions("only_if does not hold in Redis"); }));
+}
+
+TEST_CASE("what must not be sent twice is not, however the server comes and goes") {
+  // Answers questions, and hangs up on what counts, so that each loss is followed by a return at once.
+  std::atomic<int> counted{0};
+  ScriptedServer server{[&](ScriptedConnection& c, std::size_t) {
+    while (const auto command = c.command()) {
+      const bool counts = command->front() == "EVAL" || command->back() == "NX" || command->front() == "APPEND";
+      if (counts) {
+        ++counted;
+        return;
+      }
+      c.send(command->front() == "PING" ? "+PONG\r\n" : "+OK\r\n");
+    }
+  }};
+  CapturedLog log;
+  auto config = config_for_port(server.port(), log);
+  config.random = [] { return std::uint64_t{0}; };
+  CacheManager cache{config};
+  const std::vector<std::function<bool(CacheManager&)>> calls{
+      [](CacheManager& c) { return bool{c.increment("n")}; },
+      [](CacheManager& c) { return bool{c.set("k", 1, {.only_if = cascor::absent})}; },
+      [](CacheManager& c) {
+        return !c.command({"APPEND", "cascor:k", "x"}).is_error();
+      },
+  };
+  for (const auto& call : calls) {
+    for (int round = 0; round < 20; ++round) {
+      REQUIRE(eventually([&] { return cache.health().mode == cascor::HealthMode::live; }));
+      const int before = counted;
+      CHECK_FALSE(call(cache));
+      CHECK(counted == before + 1);
+    }
+  }
 }

@@ -211,3 +211,18 @@ TEST_CASE("a server's words are shown as printable ASCII of bounded length") {
   CHECK(readable(std::string(400, 'x')) == std::string(400, 'x'));
   CHECK(readable(std::string(401, 'x')) == std::string(400, 'x') + "...");
 }
+
+TEST_CASE("an error without words says so, and a cursor that is none ends a scan") {
+  CHECK(server_error("")->what() == std::string{"an error without words"});
+  for (const auto* cursor : {"", "x", "-1", "0 ", "123456789012345678901"}) {
+    CAPTURE(cursor);
+    const std::string text{cursor};
+    ScriptedServer server{
+        ScriptedServer::answering({{"SCAN", "*2\r\n$" + std::to_string(text.size()) + "\r\n" + text + "\r\n*0\r\n"}})};
+    RedisBackend backend{options_for(server)};
+    const auto all = [](std::string_view) { return true; };
+    const auto soon_enough = [] { return in(10s); };
+    CHECK_THROWS_AS(backend.erase_matching("k*", all, soon_enough), cascor::ResponseError);
+    CHECK_THROWS_AS(backend.keys("k*", 10, all, soon_enough), cascor::ResponseError);
+  }
+}

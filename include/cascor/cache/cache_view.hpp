@@ -238,7 +238,7 @@ class BasicCacheView {
                    [&value] { return detail::StoredValue{std::make_shared<const std::string>(C::encode(value))}; });
   }
   detail::StoredValue to_store(json value, std::string_view key) const {
-    return encoded(key, [this, &value] {
+    return encoded(key, [&] {
       if constexpr (requires { C::settle(value); }) {
         if (engine().keeps_decoded()) {
           C::settle(value);

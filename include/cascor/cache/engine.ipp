@@ -1,12 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <utility>
 
 #include "cascor/cache/engine.hpp"
-#include "cascor/cache/engine_parts.hpp"
+#include "cascor/cache/engine_parts.ipp"
 #include "cascor/redis/server_error.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
@@ -164,6 +165,9 @@ std::vector<StoreResult> TieredEngine<CascorWhenUsed>::write(std::span<Write> wr
   ttls.reserve(writes.size());
   for (const Write& write : writes) ttls.push_back(write.ttl.resolve(p.ttl_of(write.prefix), now));
 
+  // Sent twice, a write where there is none would find what it wrote itself.
+  const bool once =
+      std::any_of(writes.begin(), writes.end(), [](const Write& w) { return w.only_if == OnlyIf::absent; });
   const auto start = std::chrono::steady_clock::now();
   if (!p.is_remote()) {
     results.reserve(writes.size());
@@ -173,7 +177,8 @@ std::vector<StoreResult> TieredEngine<CascorWhenUsed>::write(std::span<Write> wr
       return p.template served<Results>(
           until, [&](Deadline by) { return p.write_remotely(writes, ttls, by); },
           [&](Why) { return p.write_in_fallback(writes, ttls); },
-          [&](const CacheError& error) { return Results(writes.size(), StoreResult{error.share()}); });
+          [&](const CacheError& error) { return Results(writes.size(), StoreResult{error.share()}); },
+          once ? Parts::Sent::once : Parts::Sent::again);
     });
   }
   const auto took = (std::chrono::steady_clock::now() - start) / static_cast<std::int64_t>(writes.size());
@@ -285,9 +290,7 @@ CacheResult<std::int64_t> TieredEngine<CascorWhenUsed>::increment(Prefix prefix,
       return p.template served<Counted>(
           until,
           [&](Deadline at) { return counted(p.remote.store->increment(key, by, resolved, at), CacheTier::redis); },
-          [&](Why why) -> std::optional<Counted> {
-            // One whose fate is not known must not be counted again when Redis is back.
-            if (why != nullptr) return refused(*why);
+          [&](Why) -> std::optional<Counted> {
             std::int64_t sum = 0;
             const bool kept = p.fallback->keep([&](Pending& pending) {
               sum = p.increment_in_memory(key, by, resolved);
@@ -299,7 +302,7 @@ CacheResult<std::int64_t> TieredEngine<CascorWhenUsed>::increment(Prefix prefix,
             if (!kept) return std::nullopt;
             return counted(sum, CacheTier::memory, p.fallback->state().last_error);
           },
-          refused);
+          refused, Parts::Sent::once);
     } catch (const ResponseError& error) {  // what is under the key is no counter
       if (p.config.strict) throw;
       return refused(error);
@@ -379,7 +382,7 @@ Reply TieredEngine<CascorWhenUsed>::command(std::span<const std::string_view> ar
         const auto last = p.fallback->state().last_error;
         return refused(last ? *last : *p.out_of_time());
       },
-      refused);
+      refused, Parts::Sent::once);
 }
 
 template <class CascorWhenUsed>

@@ -35,6 +35,17 @@ CASCOR_CACHE_FN std::size_t count_in(const Reply& reply, std::size_t at_most) {
   return static_cast<std::size_t>(reply.integer);
 }
 
+// SCAN's place to go on from: a decimal number, and nothing else is sent back to the server.
+CASCOR_CACHE_FN const std::string& cursor_in(const Reply& reply) {
+  const std::string& cursor = reply.text;
+  if (reply.kind != Reply::Kind::string || cursor.empty() || cursor.size() > 20 ||
+      cursor.find_first_not_of("0123456789") != std::string::npos) {
+    throw ResponseError{"an answer to SCAN without a cursor",
+                        "Something between this program and Redis changes its answers: look at proxies."};
+  }
+  return cursor;
+}
+
 // One "name:value" line of INFO.
 CASCOR_CACHE_FN std::string info_field(std::string_view info, std::string_view name) {
   for (std::size_t at = info.find(name); at != std::string_view::npos; at = info.find(name, at + 1)) {
@@ -258,7 +269,7 @@ std::vector<std::string> RedisBackend<CascorWhenUsed>::keys(const std::string& p
     Batch<CascorWhenUsed> batch;
     batch.add({Answer::array, 2}, "SCAN", cursor, "MATCH", pattern, "COUNT", detail::keys_a_scan);
     Reply page = run_one(batch, {.may_share = false}, next_deadline());
-    cursor = page.elements[0].text;
+    cursor = detail::cursor_in(page.elements[0]);
     for (Reply& key : page.elements[1].elements) {
       if (found.size() < limit && may_list(key.text)) found.insert(std::move(key.text));
     }
@@ -327,7 +338,7 @@ std::size_t RedisBackend<CascorWhenUsed>::erase_matching(const std::string& patt
     }
     if (replies.size() > 1) erased += detail::count_in(replies[1], found.size());
     Reply& page = replies.front();
-    cursor = page.elements[0].text;
+    cursor = detail::cursor_in(page.elements[0]);
     found.clear();
     for (Reply& key : page.elements[1].elements) {
       if (may_erase(key.text)) found.push_back(std::move(key.text));

@@ -68,7 +68,7 @@ CASCOR_CACHE_DEF std::shared_ptr<const CacheError> server_error(std::string_view
   }
   // What an unknown command was given may be a session's id, or a value.
   words = words.substr(0, words.find(", with args beginning with"));
-  const std::string what = std::string{before}.append(readable(words));
+  const std::string what = std::string{before}.append(words.empty() ? "an error without words" : readable(words));
   switch (code) {
     case ErrorCode::authentication: return std::make_shared<AuthenticationError>(what, hint);
     case ErrorCode::out_of_memory: return std::make_shared<OutOfMemoryError>(what, hint);

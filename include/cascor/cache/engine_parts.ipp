@@ -162,14 +162,18 @@ struct EngineParts {
   }
 
   // Runs `remotely(deadline)` while Redis serves, else `locally()`, which returns nullopt when Redis has come back
-  // meanwhile. Then there is one more call, by the same deadline, and no third. While it is undecided who serves, the
-  // call waits for the decision; when its time is up before, `locally` keeps what is to be kept and tells what there
-  // is. An error that memory cannot stand in for is `refused(error)`, or thrown with `strict`.
+  // meanwhile; then Redis is asked again, by the same deadline. While it is undecided who serves, the call waits for
+  // the decision; when its time is up before, `locally` keeps what is to be kept and tells what there is. An error that
+  // memory cannot stand in for is `refused(error)`, or thrown with `strict`; and so is whatever becomes of a call that
+  // must be sent once only.
+  enum class Sent : unsigned char { again, once };
   template <class Result, class Remotely, class Locally, class Refused>
-  Result served(TimePoint until, const Remotely& remotely, const Locally& locally, const Refused& refused) {
+  Result served(TimePoint until, const Remotely& remotely, const Locally& locally, const Refused& refused,
+                Sent sent = Sent::again) {
+    constexpr int most_losses = 8;  // in one call, where the server comes and goes
     const Deadline by = deadline(until);
     std::shared_ptr<const CacheError> failed;
-    for (int failures = 0; failures < 2;) {
+    for (int failures = 0; failures < most_losses;) {
       if (fallback->now().serving == Serving::undecided) fallback->await_decision(by);
       const auto seen = fallback->now();
       if (seen.serving == Serving::redis) {
@@ -180,10 +184,9 @@ struct EngineParts {
           answered();
           return result;
         } catch (const CacheError& error) {
-          if (!note(error, seen)) {
-            if (config.strict) throw;
-            return refused(error);
-          }
+          const bool memory_may = note(error, seen);
+          if (config.strict) throw;
+          if (!memory_may || sent == Sent::once) return refused(error);
           failed = error.share();
           ++failures;
         }
