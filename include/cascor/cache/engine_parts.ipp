@@ -69,11 +69,12 @@ struct EngineParts {
         config.key_namespace,
         std::array{prefixes.metrics, prefixes.topology, prefixes.session, prefixes.history, prefixes.control});
   }
-  static MemoryCacheOptions memory_options(const Later<CacheConfig>& config, std::shared_ptr<const Clock> clock) {
+  static MemoryCacheOptions memory_options(const Later<CacheConfig>& config,
+                                           const Later<std::shared_ptr<const Clock>>& clock) {
     Later<MemoryCacheOptions> options;
     options.max_bytes = config.max_memory_mb << 20U;
     options.eviction = config.eviction;
-    options.clock = std::move(clock);
+    options.clock = clock;
     options.give_back_pages = true;  // the limit is one on resident memory
     return options;
   }
@@ -226,17 +227,17 @@ struct EngineParts {
     if (!found.held && serving == Serving::undecided && why != nullptr) return failed(why->share());
     return found;
   }
-  static Found failed(std::shared_ptr<const CacheError> error) {
+  static Found failed(const std::shared_ptr<const CacheError>& error) {
     Found found;
     found.facts.status = CacheStatus::error;
-    found.error = std::move(error);
+    found.error = error;
     return found;
   }
   // An answer for one key. Errors that mean "away" are thrown, so that they take the same way as a lost connection.
   Found found_in_redis(StoreAnswer answer) {
     if (answer.error) {
       if (config.strict || means_away(*answer.error)) answer.error->raise();
-      return failed(std::move(answer.error));
+      return failed(answer.error);
     }
     Found found;
     if (!answer.bytes) return found;

@@ -49,8 +49,8 @@ Fallback<CascorWhenUsed>::~Fallback() {
   }
   if (thread_.joinable()) thread_.join();
   if (pending_.writes() > 0) {
-    options_.log.warning("Redis did not return: " + std::to_string(pending_.writes()) +
-                         " writes that waited for it are lost");
+    options_.log.info("Redis did not return: " + std::to_string(pending_.writes()) +
+                      " writes that waited for it are lost");
   }
 }
 

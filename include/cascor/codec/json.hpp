@@ -32,7 +32,7 @@ CASCOR_CACHE_FN void settle_json(json& value);
 /// JSON text of a settled or any other value; NaN and infinities as null. Throws DataError for nesting deeper than
 /// max_json_depth and for a discarded value, and what nlohmann throws for a string that is not UTF-8.
 CASCOR_CACHE_FN std::string dump_json(const json& value);
-CASCOR_CACHE_FN std::size_t heap_of_json(const json& value) noexcept;
+CASCOR_CACHE_FN std::size_t heap_of_json(const json& weighed) noexcept;
 }  // namespace detail
 
 /// The default codec: a value's JSON text and nothing else, so that any program can read and write it. A type of yours

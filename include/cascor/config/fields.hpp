@@ -147,7 +147,7 @@ template <class CascorWhenUsed = void>
 struct NamedPrefix {
   std::string_view name;  ///< "metrics"
   std::string_view path;  ///< "key_prefixes.metrics"
-  std::string* prefix;
+  std::string* prefix = nullptr;
 
   static std::vector<NamedPrefix> all_of(KeyPrefixes& prefixes);
 };

@@ -25,7 +25,7 @@ CASCOR_CACHE_FN void apply_yaml(CacheConfig& config, Places& places, std::string
                                 const Environment& environment);
 
 /// Applies the variables of the table. Unknown `CASCOR_CACHE_*` are a WARNING; throws ConfigError for bad values.
-CASCOR_CACHE_FN void apply_environment(CacheConfig& config, Places& places, const Environment& environment);
+CASCOR_CACHE_FN void apply_environment(CacheConfig& config, Places& places, const Environment& given);
 
 }  // namespace detail
 }  // namespace cascor::inline CASCOR_CACHE_ABI

@@ -98,7 +98,7 @@ class HashTable {
   struct alignas(64) Chunk {
     std::array<std::uint8_t, width> tags{};  // 0: free
     std::uint8_t passed = 0;                 // entries further on whose way led through here
-    std::array<Node*, width> entries;
+    std::array<Node*, width> entries{};
   };
 
   // The hash's upper half says where, its lowest byte is the tag; the shard is chosen by others.

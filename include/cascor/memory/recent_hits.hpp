@@ -57,7 +57,7 @@ class RecentHits {
   static void drain(List& list, Tell& tell) noexcept {
     const std::uint32_t count = list.count.load(std::memory_order_acquire);
     if (count == 0) return;
-    std::array<PolicyNode*, room> nodes;
+    std::array<PolicyNode*, room> nodes;  // NOLINT(cppcoreguidelines-pro-type-member-init): written before it is read
     for (std::uint32_t n = 0; n < count; ++n) nodes[n] = list.nodes[n].load(std::memory_order_relaxed);
     list.count.store(0, std::memory_order_relaxed);
     for (std::uint32_t n = 0; n < count; ++n) {
