@@ -316,7 +316,7 @@ TEST_CASE("what must not be sent twice is not, however the server comes and goes
         ++counted;
         return;
       }
-      c.send(command->front() == "PING" ? "+PONG\r\n" : "+OK\r\n");
+      c.send(command->front() == "PING" ? "+PONG\r\n" : command->front() == "INFO" ? "$0\r\n\r\n" : "+OK\r\n");
     }
   }};
   CapturedLog log;

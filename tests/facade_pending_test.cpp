@@ -171,7 +171,7 @@ TEST_CASE("erasures beyond counting leave room for writes") {
   CHECK(pending.take_dropped() == 0);
 }
 
-TEST_CASE("the first condition of a key that waits is the one that Redis is asked") {
+TEST_CASE("two writes of a key that wait have the condition that both in turn come to") {
   auto pending = changes_of();
   const auto value = std::make_shared<const std::string>("1");
   pending.write("cascor:a", value, TimePoint::max(), OnlyIf::absent);
@@ -180,11 +180,35 @@ TEST_CASE("the first condition of a key that waits is the one that Redis is aske
   pending.write("cascor:b", value, TimePoint::max(), OnlyIf::present);
   pending.erase("cascor:c");
   pending.write("cascor:c", value, TimePoint::max(), OnlyIf::absent);  // met by the removal before it
+  pending.write("cascor:d", value, TimePoint::max(), OnlyIf::absent);
+  pending.write("cascor:d", value, TimePoint::max(), OnlyIf::always);  // takes the place of whatever is there
+  pending.write("cascor:e", value, TimePoint::max(), OnlyIf::present);
+  pending.write("cascor:e", value, TimePoint::max(), OnlyIf::present);
+  pending.write("cascor:f", value, TimePoint::max(), OnlyIf::absent);
+  pending.rewrite("cascor:f", value, TimePoint::max());  // counted on: its condition is the counter's
   const auto changes = pending.take();
   std::map<std::string, OnlyIf> conditions;
   for (const auto& one : changes.writes) conditions[one.key] = one.only_if;
-  CHECK(conditions == std::map<std::string, OnlyIf>{
-                          {"cascor:a", OnlyIf::absent}, {"cascor:b", OnlyIf::always}, {"cascor:c", OnlyIf::always}});
+  CHECK(conditions == std::map<std::string, OnlyIf>{{"cascor:a", OnlyIf::always},
+                                                    {"cascor:b", OnlyIf::always},
+                                                    {"cascor:c", OnlyIf::always},
+                                                    {"cascor:d", OnlyIf::always},
+                                                    {"cascor:e", OnlyIf::present},
+                                                    {"cascor:f", OnlyIf::absent}});
+}
+
+TEST_CASE("a condition that was met by what could not be replayed is not asked of Redis") {
+  auto pending = changes_of();
+  const auto value = std::make_shared<const std::string>("1");
+  pending.erase("cascor:a");
+  pending.write("cascor:b", value, TimePoint::max(), OnlyIf::always);
+  auto failed = pending.take();
+  pending.write("cascor:a", value, TimePoint::max(), OnlyIf::absent);
+  pending.write("cascor:b", value, TimePoint::max(), OnlyIf::present);
+  pending.put_back(std::move(failed));
+  const auto changes = pending.take();
+  CHECK(changes.writes.size() == 2);
+  for (const auto& one : changes.writes) CHECK(one.only_if == OnlyIf::always);
 }
 
 TEST_CASE("increments add up, survive a replay that fails, and go with what is removed or written") {

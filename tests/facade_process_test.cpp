@@ -93,3 +93,15 @@ TEST_CASE("a configuration that cannot be is thrown to each who asks, until it c
   environment.configure("type: memory");
   CHECK_NOTHROW(get_cache_manager());
 }
+
+TEST_CASE("a log sink may ask for the process-wide cache while the one before says its last words") {
+  const ConfiguredByEnvironment environment{"redis_url: \"redis://127.0.0.1:1/0\", shutdown_timeout: 0"};
+  std::atomic<bool> asked{false};
+  cascor::set_log_sink([&](cascor::LogLevel, std::string_view line) {
+    if (!line.starts_with("Redis did not return") || asked.exchange(true)) return;
+    (void)get_cache_manager();
+  });
+  get_cache_manager().set("k", 1);
+  shutdown_cache_manager();
+  CHECK(asked);
+}

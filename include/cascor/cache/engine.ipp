@@ -296,8 +296,7 @@ CacheResult<std::int64_t> TieredEngine<CascorWhenUsed>::increment(Prefix prefix,
               sum = p.increment_in_memory(key, by, resolved);
               const TimePoint expires = expiry_after(p.clock->now(), resolved);
               if (!pending.has_write(key)) return pending.increment(key, by, expires);
-              pending.write(key, std::make_shared<const Later<std::string>>(std::to_string(sum)), expires,
-                            OnlyIf::always);
+              pending.rewrite(key, std::make_shared<const Later<std::string>>(std::to_string(sum)), expires);
             });
             if (!kept) return std::nullopt;
             return counted(sum, CacheTier::memory, p.fallback->state().last_error);

@@ -178,7 +178,7 @@ struct EngineParts {
       if (fallback->now().serving == Serving::undecided) fallback->await_decision(by);
       const auto seen = fallback->now();
       if (seen.serving == Serving::redis) {
-        if (until != whenever && by.passed()) failed = out_of_time();
+        if (by.passed()) failed = out_of_time();
         if (failed && by.passed()) break;
         try {
           Result result = remotely(by);

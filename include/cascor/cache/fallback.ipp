@@ -334,7 +334,7 @@ void Fallback<CascorWhenUsed>::replay_some_writes(Changes& changes, Replayed& re
 template <class CascorWhenUsed>
 void Fallback<CascorWhenUsed>::replay_increments(Changes& changes, Replayed& replayed) {
   while (!changes.increments.empty()) {
-    const auto one = changes.increments.extract(changes.increments.begin());
+    auto one = changes.increments.extract(changes.increments.begin());
     const auto left = time_left(one.mapped().expires, options_.clock->now());
     if (left && left->count() == 0) continue;
     try {
@@ -343,6 +343,10 @@ void Fallback<CascorWhenUsed>::replay_increments(Changes& changes, Replayed& rep
         ++replayed.writes;
       });
     } catch (const CacheError& error) {
+      if (std::string_view{error.what()}.starts_with("Error connecting to Redis")) {  // nothing was sent
+        changes.increments.insert(std::move(one));
+        throw;
+      }
       ++replayed.refused;
       replayed.why = std::string{"it is not known whether it was counted: "} + error.what();
       throw;

@@ -45,8 +45,10 @@ class PendingChanges {
   PendingChanges(std::size_t max_bytes, std::string everything, Wider wider, const void* context)
       : max_bytes_{max_bytes}, everything_{std::move(everything)}, wider_{wider}, context_{context} {}
 
-  /// A write that memory has taken. Where one of the key is waiting, that one's condition still holds for Redis.
+  /// A write that memory has taken, and so had its condition met there.
   void write(std::string_view key, std::shared_ptr<const std::string> bytes, TimePoint expires, OnlyIf only_if);
+  /// The waiting write of the key with another value, and with its own condition.
+  void rewrite(std::string_view key, std::shared_ptr<const std::string> bytes, TimePoint expires);
   void erase(std::string_view key);
   /// `pattern` is one of full keys.
   void invalidate(std::string pattern);
@@ -78,6 +80,7 @@ class PendingChanges {
   using Writes = std::list<Write>;
   using Place = typename Writes::iterator;
   static std::size_t bytes_of(const Write& write) noexcept;
+  static OnlyIf in_place_of(OnlyIf older, OnlyIf newer) noexcept;
   static std::size_t bytes_of(std::string_view key) noexcept;
   void forget(Place write);
   void forget_increment(std::string_view key);

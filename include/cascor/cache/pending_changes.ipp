@@ -39,7 +39,7 @@ template <class CascorWhenUsed>
 void PendingChanges<CascorWhenUsed>::write(std::string_view key, std::shared_ptr<const std::string> bytes,
                                            TimePoint expires, OnlyIf only_if) {
   if (const auto found = by_key_.find(key); found != by_key_.end()) {
-    only_if = found->second->only_if;
+    only_if = in_place_of(found->second->only_if, only_if);
     forget(found->second);
   }
   forget_increment(key);
@@ -53,6 +53,21 @@ void PendingChanges<CascorWhenUsed>::write(std::string_view key, std::shared_ptr
   bytes_ += bytes_of(*added);
   if (bytes_of(*added) > max_bytes_) drop(added);  // alone: the others fit
   keep_within_bounds();
+}
+
+// One condition for two writes, the newer of which memory took behind the older: what both in turn come to in Redis.
+template <class CascorWhenUsed>
+OnlyIf PendingChanges<CascorWhenUsed>::in_place_of(OnlyIf older, OnlyIf newer) noexcept {
+  // Behind any write but one that itself wanted an entry, there is one.
+  return newer == OnlyIf::present && older != OnlyIf::present ? OnlyIf::always : newer;
+}
+
+template <class CascorWhenUsed>
+void PendingChanges<CascorWhenUsed>::rewrite(std::string_view key, std::shared_ptr<const std::string> bytes,
+                                             TimePoint expires) {
+  const OnlyIf only_if = by_key_.at(key)->only_if;
+  write(key, std::move(bytes), expires, OnlyIf::always);
+  if (const auto found = by_key_.find(key); found != by_key_.end()) found->second->only_if = only_if;
 }
 
 // Without the write Redis would go on with the value before it: that one has to go.
@@ -181,13 +196,20 @@ void PendingChanges<CascorWhenUsed>::put_back(Changes changes) {
   }
   // From the newest of the old ones to the oldest, each to the front: their order is kept.
   for (auto old = changes.writes.rbegin(); old != changes.writes.rend(); ++old) {
+    if (const auto newer = by_key_.find(old->key); newer != by_key_.end()) {
+      newer->second->only_if = in_place_of(old->only_if, newer->second->only_if);
+    }
     if (gone_since(old->key)) continue;
     writes_.push_front(std::move(*old));
     by_key_.emplace(writes_.front().key, writes_.begin());
     bytes_ += bytes_of(writes_.front());
   }
   for (const std::string& key : changes.erased) {
-    if (!by_key_.contains(key)) remove_key(key);
+    if (const auto newer = by_key_.find(key); newer != by_key_.end()) {
+      newer->second->only_if = OnlyIf::always;  // its condition was met by the removal
+    } else {
+      remove_key(key);
+    }
   }
   for (std::string& pattern : changes.patterns) remove_pattern(std::move(pattern));
   keep_within_bounds();

@@ -56,9 +56,11 @@ CASCOR_CACHE_DEF CacheManager& get_cache_manager() {
 
 CASCOR_CACHE_DEF void shutdown_cache_manager() {
   auto& process = detail::process_wide();
-  const std::lock_guard lock{process.mutex};
-  const std::unique_ptr<CacheManager> ending{
-      static_cast<CacheManager*>(process.manager.exchange(nullptr, std::memory_order_relaxed))};
+  std::unique_ptr<CacheManager> ending;  // outside the lock: its last words may go to a sink that asks for a cache
+  {
+    const std::lock_guard lock{process.mutex};
+    ending.reset(static_cast<CacheManager*>(process.manager.exchange(nullptr, std::memory_order_relaxed)));
+  }
 }
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI
