@@ -1,5 +1,7 @@
 // That the bound on bytes is one on resident memory: a cache of JSON values, filled ten times over, in a process that
 // does nothing else.
+#include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <cstddef>
@@ -82,7 +84,10 @@ TEST_CASE("measure one writer", "[.]") {
 }
 TEST_CASE("one writer of JSON values leaves resident memory within a tenth of the limit") {
   if (!allocator_is_glibc()) return;
-  const double ratio = in_a_process_of_its_own("measure one writer");
-  CHECK(ratio > 0.90);
-  CHECK(ratio < 1.10);
+  // The middle one of three: how often free pages are given back depends on what else the machine does.
+  std::array<double, 3> ratios{};
+  for (double& ratio : ratios) ratio = in_a_process_of_its_own("measure one writer");
+  std::sort(ratios.begin(), ratios.end());
+  CHECK(ratios[1] > 0.90);
+  CHECK(ratios[1] < 1.10);
 }
