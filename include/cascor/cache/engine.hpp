@@ -87,12 +87,4 @@ class Engine {
   virtual Stats stats() const = 0;
 };
 
-/// An engine as the configuration asks for it. Dials, and falls back. Throws ConfigError, and with `strict` what
-/// dialling throws.
-CASCOR_CACHE_FN std::unique_ptr<Engine> make_engine(const CacheConfig& config);
-
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail
-
-#if !defined(CASCOR_CACHE_COMPILED)
-#include "cascor/cache/engine.ipp"
-#endif

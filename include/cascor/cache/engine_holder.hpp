@@ -6,7 +6,7 @@
 #include <atomic>
 #include <memory>
 
-#include "cascor/cache/engine.hpp"
+#include "cascor/cache/tiered_engine.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 

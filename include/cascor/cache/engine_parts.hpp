@@ -178,8 +178,10 @@ struct EngineParts {
       if (fallback->now().serving == Serving::undecided) fallback->await_decision(by);
       const auto seen = fallback->now();
       if (seen.serving == Serving::redis) {
-        if (by.passed()) failed = out_of_time();
-        if (failed && by.passed()) break;
+        if (by.passed()) {
+          failed = failed ? out_of_time_after(*failed) : out_of_time();
+          break;
+        }
         try {
           Result result = remotely(by);
           answered();
@@ -199,6 +201,10 @@ struct EngineParts {
     }
     if (config.strict) failed->raise();
     return refused(*failed);
+  }
+  std::shared_ptr<const CacheError> out_of_time_after(const CacheError& error) const {
+    return std::make_shared<const Later<TimeoutError>>(
+        "Timeout while Redis on " + remote.server + " came and went; it said: " + error.what(), error.hint());
   }
   std::shared_ptr<const CacheError> out_of_time() const {
     return std::make_shared<const Later<TimeoutError>>("Timeout before Redis on " + remote.server + " was asked",

@@ -6,8 +6,8 @@
 #include <optional>
 #include <utility>
 
-#include "cascor/cache/engine.hpp"
-#include "cascor/cache/engine_parts.ipp"
+#include "cascor/cache/engine_parts.hpp"
+#include "cascor/cache/tiered_engine.hpp"
 #include "cascor/redis/server_error.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
