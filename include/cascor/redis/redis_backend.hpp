@@ -1,7 +1,6 @@
-// The Redis engine: keys and values on one server, through a pool of connections.
+// The Redis engine: keys and values as commands, on whatever servers there are.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -9,15 +8,12 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
-#include "cascor/core/random.hpp"
 #include "cascor/core/store.hpp"
 #include "cascor/redis/batch.hpp"
-#include "cascor/redis/breaker_guard.hpp"
-#include "cascor/redis/pipeline.hpp"
-#include "cascor/redis/pool.hpp"
-#include "cascor/redis/retry.hpp"
+#include "cascor/redis/topology.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::redis {
 
@@ -26,7 +22,10 @@ namespace cascor::inline CASCOR_CACHE_ABI::redis {
 template <class CascorWhenUsed = void>
 class RedisBackend final : public KeyValueStore {
  public:
-  explicit RedisBackend(RedisOptions options);
+  /// Of one server.
+  explicit RedisBackend(RedisOptions options)
+      : RedisBackend{std::make_unique<Standalone<CascorWhenUsed>>(std::move(options))} {}
+  explicit RedisBackend(std::unique_ptr<Topology<CascorWhenUsed>> servers) : servers_{std::move(servers)} {}
 
   StoreAnswer get(std::string_view key, Deadline by) override;
   std::vector<StoreAnswer> get_many(std::span<const std::string_view> keys, Deadline by) override;
@@ -46,31 +45,27 @@ class RedisBackend final : public KeyValueStore {
 
   void ping(Deadline by) override;
   ServerInfo info(Deadline by) override;
-  PoolState pool() const override;
-  RemoteStats stats() const override;
-  void stop() noexcept override { pipeline_.stop(); }
+  PoolState pool() const override { return servers_->pool(); }
+  RemoteStats stats() const override { return servers_->stats(); }
+  void stop() noexcept override { servers_->stop(); }
 
  private:
-  // What may be done with a batch.
-  struct Terms {
-    Repeat repeat = Repeat::safe;
-    bool may_share = true;
-    bool past_breaker = false;  // asked even while other calls fail at once
-  };
+  using Commands = Batch<CascorWhenUsed>;
+  using Server = typename Topology<CascorWhenUsed>::Server;
 
-  // Has every command of the batch answered, trying again as RetryPolicy says. Throws what went wrong otherwise; error
-  // replies are answers.
-  void run(const Batch<CascorWhenUsed>& batch, std::span<Reply> replies, const Terms& terms, Deadline by);
-  std::vector<Reply> run(const Batch<CascorWhenUsed>& batch, const Terms& terms, Deadline by);
+  // Has every command of the batch answered. Throws what went wrong otherwise; error replies are answers.
+  void run(const Commands& batch, std::span<Reply> replies, const Terms& terms, Deadline by) {
+    servers_->run(batch, replies, terms, by);
+  }
+  std::vector<Reply> run(const Commands& batch, const Terms& terms, Deadline by);
   // The same for a single command; throws its error reply.
-  Reply run_one(const Batch<CascorWhenUsed>& batch, const Terms& terms, Deadline by);
+  Reply run_one(const Commands& batch, const Terms& terms, Deadline by);
+  // As run(), on one server; throws what error reply there is.
+  std::vector<Reply> run_on(const Server& server, const Commands& batch, const Terms& terms, Deadline by);
+  template <class Walk>
+  void on_every_master(const std::function<Deadline()>& next_deadline, const Walk& walk);
 
-  RedisOptions options_;
-  cascor::detail::Random random_;
-  ConnectionPool<CascorWhenUsed> pool_;
-  Pipeline<CascorWhenUsed> pipeline_;
-  BreakerGuard<CascorWhenUsed> breaker_;
-  std::atomic<std::uint64_t> retries_{0};
+  std::unique_ptr<Topology<CascorWhenUsed>> servers_;
 };
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::redis

@@ -74,58 +74,7 @@ CASCOR_CACHE_FN std::size_t bytes_to_set(std::span<const StoreEntry> entries) no
   return bytes;
 }
 
-// How the replies of a batch go on; what was run is not run again unless that is safe.
-CASCOR_CACHE_FN AfterReply after_replies(std::span<const Reply> replies, Repeat repeat) noexcept {
-  AfterReply most = AfterReply::report;
-  bool nothing_was_run = true;
-  for (const Reply& reply : replies) {
-    const AfterReply after = reply.is_error() ? after_reply(reply.text) : AfterReply::report;
-    if (after == AfterReply::report) nothing_was_run = false;
-    most = std::max(most, after);
-  }
-  return nothing_was_run || repeat == Repeat::safe ? most : AfterReply::report;
-}
-
 }  // namespace detail
-
-template <class CascorWhenUsed>
-RedisBackend<CascorWhenUsed>::RedisBackend(RedisOptions options)
-    : options_{std::move(options)},
-      random_{options_.random},
-      pool_{options_, random_},
-      pipeline_{options_, pool_},
-      breaker_{options_, random_} {}
-
-template <class CascorWhenUsed>
-void RedisBackend<CascorWhenUsed>::run(const Batch<CascorWhenUsed>& batch, std::span<Reply> replies, const Terms& terms,
-                                       Deadline by) {
-  if (!terms.past_breaker) breaker_.admit(by);
-  RetryPolicy policy{terms.repeat, options_.retry};
-  while (true) {
-    const auto attempt = pipeline_.attempt(batch, replies, terms.may_share, by);
-    FailedAttempt failed{attempt.anything_sent, attempt.idle_connection};
-    if (!attempt.error) {
-      breaker_.succeeded();
-      const AfterReply after = detail::after_replies(replies, terms.repeat);
-      if (after == AfterReply::report) return;
-      if (after == AfterReply::again_elsewhere) pool_.close_unused_since(TimePoint::max());
-      failed = {};
-    } else {
-      if (pool_.stopper().stopped()) pool_.stopper().raise();
-      const ErrorCode code = attempt.error->code();
-      // A connection that had served may have been closed for itself: dialling the next one tells.
-      const bool no_server = !attempt.second_hand && (code == ErrorCode::timeout ||
-                                                      (code == ErrorCode::connection && !attempt.idle_connection));
-      if (no_server) breaker_.failed(*attempt.error);
-      if (code != ErrorCode::connection) attempt.error->raise();
-    }
-    const auto delay = policy.after(failed, by.remaining(), [this] { return random_(); });
-    if (!delay && attempt.error) attempt.error->raise();
-    if (!delay) return;
-    retries_.fetch_add(1, std::memory_order_relaxed);
-    pool_.stopper().pause(*delay);  // ends before the deadline
-  }
-}
 
 template <class CascorWhenUsed>
 std::vector<Reply> RedisBackend<CascorWhenUsed>::run(const Batch<CascorWhenUsed>& batch, const Terms& terms,
@@ -141,6 +90,29 @@ Reply RedisBackend<CascorWhenUsed>::run_one(const Batch<CascorWhenUsed>& batch, 
   run(batch, {&reply, 1}, terms, by);
   if (reply.is_error()) server_error(reply.text)->raise();
   return reply;
+}
+
+template <class CascorWhenUsed>
+std::vector<Reply> RedisBackend<CascorWhenUsed>::run_on(const Server& server, const Commands& batch, const Terms& terms,
+                                                        Deadline by) {
+  std::vector<Reply> replies(batch.commands());
+  servers_->run_on(server, batch, replies, terms, by);
+  for (const Reply& reply : replies) {
+    if (reply.is_error()) server_error(reply.text)->raise();
+  }
+  return replies;
+}
+
+// What moves from one server to another meanwhile may be missed on both: then all of them are walked again.
+template <class CascorWhenUsed>
+template <class Walk>
+void RedisBackend<CascorWhenUsed>::on_every_master(const std::function<Deadline()>& next_deadline, const Walk& walk) {
+  constexpr int most_walks = 4;
+  for (int walks = 0; walks < most_walks; ++walks) {
+    const auto masters = servers_->masters(next_deadline());
+    for (const Server& server : masters.servers) walk(server);
+    if (servers_->masters(next_deadline()).version == masters.version) return;
+  }
 }
 
 template <class CascorWhenUsed>
@@ -263,17 +235,19 @@ std::vector<std::string> RedisBackend<CascorWhenUsed>::keys(const std::string& p
                                                             const std::function<bool(std::string_view)>& may_list,
                                                             const std::function<Deadline()>& next_deadline) {
   std::set<std::string> found;  // SCAN may name a key twice
-  std::string cursor = "0";
-  do {
-    if (found.size() >= limit) break;
-    Batch<CascorWhenUsed> batch;
-    batch.add({Answer::array, 2}, "SCAN", cursor, "MATCH", pattern, "COUNT", detail::keys_a_scan);
-    Reply page = run_one(batch, {.may_share = false}, next_deadline());
-    cursor = detail::cursor_in(page.elements[0]);
-    for (Reply& key : page.elements[1].elements) {
-      if (found.size() < limit && may_list(key.text)) found.insert(std::move(key.text));
-    }
-  } while (cursor != "0");
+  on_every_master(next_deadline, [&](const Server& server) {
+    std::string cursor = "0";
+    do {
+      if (found.size() >= limit) break;
+      Commands batch;
+      batch.add({Answer::array, 2}, "SCAN", cursor, "MATCH", pattern, "COUNT", detail::keys_a_scan);
+      Reply page = std::move(run_on(server, batch, {.may_share = false}, next_deadline()).front());
+      cursor = detail::cursor_in(page.elements[0]);
+      for (Reply& key : page.elements[1].elements) {
+        if (found.size() < limit && may_list(key.text)) found.insert(std::move(key.text));
+      }
+    } while (cursor != "0");
+  });
   return {found.begin(), found.end()};
 }
 
@@ -324,56 +298,41 @@ std::size_t RedisBackend<CascorWhenUsed>::erase_matching(const std::string& patt
   // One round trip a page: what the last page found goes with the question for the next. UNLINK answers how many were
   // still there, so that a key that SCAN names twice, or that somebody else removed, counts once or not at all.
   std::size_t erased = 0;
-  std::string cursor = "0";
-  std::vector<std::string> found;
-  do {
-    Batch<CascorWhenUsed> batch;
-    batch.add({Answer::array, 2}, "SCAN", cursor, "MATCH", pattern, "COUNT", detail::keys_a_scan);
-    std::vector<std::string_view> arguments{"UNLINK"};
-    arguments.insert(arguments.end(), found.begin(), found.end());
-    if (!found.empty()) batch.add_words({Answer::integer}, arguments);
-    std::vector<Reply> replies = run(batch, {.may_share = false}, next_deadline());
-    for (const Reply& reply : replies) {
-      if (reply.is_error()) server_error(reply.text)->raise();
-    }
-    if (replies.size() > 1) erased += detail::count_in(replies[1], found.size());
-    Reply& page = replies.front();
-    cursor = detail::cursor_in(page.elements[0]);
-    found.clear();
-    for (Reply& key : page.elements[1].elements) {
-      if (may_erase(key.text)) found.push_back(std::move(key.text));
-    }
-  } while (cursor != "0");
-  const std::vector<std::string_view> rest{found.begin(), found.end()};
-  return erased + erase_many(rest, next_deadline());
+  on_every_master(next_deadline, [&](const Server& server) {
+    std::string cursor = "0";
+    std::vector<std::string> found;
+    do {
+      Commands batch;
+      batch.add({Answer::array, 2}, "SCAN", cursor, "MATCH", pattern, "COUNT", detail::keys_a_scan);
+      std::vector<std::string_view> arguments{"UNLINK"};
+      arguments.insert(arguments.end(), found.begin(), found.end());
+      if (!found.empty()) batch.add_words({Answer::integer}, arguments);
+      std::vector<Reply> replies = run_on(server, batch, {.may_share = false}, next_deadline());
+      if (replies.size() > 1) erased += detail::count_in(replies[1], found.size());
+      Reply& page = replies.front();
+      cursor = detail::cursor_in(page.elements[0]);
+      found.clear();
+      for (Reply& key : page.elements[1].elements) {
+        if (may_erase(key.text)) found.push_back(std::move(key.text));
+      }
+    } while (cursor != "0");
+    const std::vector<std::string_view> rest{found.begin(), found.end()};
+    erased += erase_many(rest, next_deadline());
+  });
+  return erased;
 }
 
+// Every master: a cache of which a part is away is not there.
 template <class CascorWhenUsed>
 void RedisBackend<CascorWhenUsed>::ping(Deadline by) {
-  Batch<CascorWhenUsed> batch;
+  Commands batch;
   batch.add(detail::ok, "PING");
-  Reply reply;
-  run(batch, {&reply, 1}, {.past_breaker = true}, by);
-  // An account that may not PING is told so by a server that is there.
-  if (reply.is_error() && !reply.text.starts_with("NOPERM")) server_error(reply.text)->raise();
-}
-
-template <class CascorWhenUsed>
-PoolState RedisBackend<CascorWhenUsed>::pool() const {
-  PoolState state = pool_.state();
-  state.waiting += pipeline_.waiting();
-  return state;
-}
-
-template <class CascorWhenUsed>
-RemoteStats RedisBackend<CascorWhenUsed>::stats() const {
-  RemoteStats stats;
-  stats.commands = pipeline_.commands();
-  stats.batches = pipeline_.batches();
-  stats.retries = retries_.load(std::memory_order_relaxed);
-  stats.reconnects = std::max<std::uint64_t>(pool_.dialled(), 1) - 1;
-  stats.breaker = to_string(breaker_.state());
-  return stats;
+  for (const Server& server : servers_->masters(by).servers) {
+    Reply reply;
+    servers_->run_on(server, batch, {&reply, 1}, {.past_breaker = true}, by);
+    // An account that may not PING is told so by a server that is there.
+    if (reply.is_error() && !reply.text.starts_with("NOPERM")) server_error(reply.text)->raise();
+  }
 }
 
 template <class CascorWhenUsed>

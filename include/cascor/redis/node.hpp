@@ -1,0 +1,73 @@
+// One server, as every command to it goes: a pool of connections, shared batches, retries, the circuit breaker.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "cascor/core/errors.hpp"
+#include "cascor/core/random.hpp"
+#include "cascor/core/store.hpp"
+#include "cascor/redis/batch.hpp"
+#include "cascor/redis/breaker_guard.hpp"
+#include "cascor/redis/options.hpp"
+#include "cascor/redis/pipeline.hpp"
+#include "cascor/redis/pool.hpp"
+#include "cascor/redis/retry.hpp"
+
+namespace cascor::inline CASCOR_CACHE_ABI::redis {
+
+/// What may be done with a batch.
+struct Terms {
+  Repeat repeat = Repeat::safe;
+  bool may_share = true;
+  bool past_breaker = false;  ///< asked even while other calls fail at once
+};
+
+/// Dials at the first call. Calls that are made at once share batches; see pipeline.hpp. Must outlive every call on it:
+/// stop() ends those under way. Holds no lock of its own; safe from any thread.
+template <class CascorWhenUsed = void>
+class Node {
+ public:
+  explicit Node(RedisOptions options)
+      : options_{std::move(options)},
+        random_{options_.random},
+        pool_{options_, random_},
+        pipeline_{options_, pool_},
+        breaker_{options_, random_} {}
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+  ~Node() = default;
+
+  /// How a batch went: `error` is null when every command was answered.
+  struct Outcome {
+    std::shared_ptr<const CacheError> error;
+    bool may_have_run = false;  ///< some byte of it was handed to the system, the last time it was tried
+  };
+  /// Has every command of the batch answered, trying again as RetryPolicy says; error replies are answers.
+  Outcome try_run(const Batch<CascorWhenUsed>& batch, std::span<Reply> replies, const Terms& terms, Deadline by);
+  /// The same; throws what went wrong.
+  void run(const Batch<CascorWhenUsed>& batch, std::span<Reply> replies, const Terms& terms, Deadline by) {
+    if (const Outcome outcome = try_run(batch, replies, terms, by); outcome.error) outcome.error->raise();
+  }
+
+  const Endpoint& endpoint() const noexcept { return options_.endpoint; }
+  PoolState pool() const;
+  RemoteStats stats() const;
+  void stop() noexcept { pipeline_.stop(); }
+
+ private:
+  const RedisOptions options_;
+  cascor::detail::Random random_;
+  ConnectionPool<CascorWhenUsed> pool_;
+  Pipeline<CascorWhenUsed> pipeline_;
+  BreakerGuard<CascorWhenUsed> breaker_;
+  std::atomic<std::uint64_t> retries_{0};
+};
+
+}  // namespace cascor::inline CASCOR_CACHE_ABI::redis
+
+#if !defined(CASCOR_CACHE_COMPILED)
+#include "cascor/redis/node.ipp"
+#endif

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <algorithm>
+
+#include "cascor/redis/node.hpp"
+
+namespace cascor::inline CASCOR_CACHE_ABI::redis {
+namespace detail {
+
+// How the replies of a batch go on; what was run is not run again unless that is safe.
+CASCOR_CACHE_FN AfterReply after_replies(std::span<const Reply> replies, Repeat repeat) noexcept {
+  AfterReply most = AfterReply::report;
+  bool nothing_was_run = true;
+  for (const Reply& reply : replies) {
+    const AfterReply after = reply.is_error() ? after_reply(reply.text) : AfterReply::report;
+    if (after == AfterReply::report) nothing_was_run = false;
+    most = std::max(most, after);
+  }
+  return nothing_was_run || repeat == Repeat::safe ? most : AfterReply::report;
+}
+
+}  // namespace detail
+
+template <class CascorWhenUsed>
+auto Node<CascorWhenUsed>::try_run(const Batch<CascorWhenUsed>& batch, std::span<Reply> replies, const Terms& terms,
+                                   Deadline by) -> Outcome {
+  if (!terms.past_breaker) {
+    try {
+      breaker_.admit(by);
+    } catch (const CacheError& error) {
+      return {error.share()};
+    }
+  }
+  RetryPolicy policy{terms.repeat, options_.retry};
+  while (true) {
+    const auto attempt = pipeline_.attempt(batch, replies, terms.may_share, by);
+    FailedAttempt failed{attempt.anything_sent, attempt.idle_connection};
+    if (!attempt.error) {
+      breaker_.succeeded();
+      const AfterReply after = detail::after_replies(replies, terms.repeat);
+      if (after == AfterReply::report) return {};
+      if (after == AfterReply::again_elsewhere) pool_.close_unused_since(TimePoint::max());
+      failed = {};
+    } else {
+      if (pool_.stopper().stopped()) return {pool_.stopper().error().share(), attempt.anything_sent};
+      const ErrorCode code = attempt.error->code();
+      // A connection that had served may have been closed for itself: dialling the next one tells.
+      const bool no_server = !attempt.second_hand && (code == ErrorCode::timeout ||
+                                                      (code == ErrorCode::connection && !attempt.idle_connection));
+      if (no_server) breaker_.failed(*attempt.error);
+      if (code != ErrorCode::connection) return {attempt.error, attempt.anything_sent};
+    }
+    const auto delay = policy.after(failed, by.remaining(), [this] { return random_(); });
+    if (!delay) return {attempt.error, attempt.anything_sent};
+    retries_.fetch_add(1, std::memory_order_relaxed);
+    try {
+      pool_.stopper().pause(*delay);  // ends before the deadline
+    } catch (const CacheError& error) {
+      return {error.share(), attempt.anything_sent};
+    }
+  }
+}
+
+template <class CascorWhenUsed>
+PoolState Node<CascorWhenUsed>::pool() const {
+  PoolState state = pool_.state();
+  state.waiting += pipeline_.waiting();
+  return state;
+}
+
+template <class CascorWhenUsed>
+RemoteStats Node<CascorWhenUsed>::stats() const {
+  RemoteStats stats;
+  stats.commands = pipeline_.commands();
+  stats.batches = pipeline_.batches();
+  stats.retries = retries_.load(std::memory_order_relaxed);
+  stats.reconnects = std::max<std::uint64_t>(pool_.dialled(), 1) - 1;
+  stats.breaker = to_string(breaker_.state());
+  return stats;
+}
+
+#if defined(CASCOR_CACHE_COMPILED)
+template class Node<>;
+#endif
+
+}  // namespace cascor::inline CASCOR_CACHE_ABI::redis
