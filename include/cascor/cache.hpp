@@ -9,4 +9,5 @@
 #include "cascor/core/errors.hpp"
 #include "cascor/core/log.hpp"
 #include "cascor/core/result.hpp"
+#include "cascor/training/pubsub.hpp"
 #include "cascor/version.hpp"

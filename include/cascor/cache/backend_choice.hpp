@@ -6,6 +6,7 @@
 
 #include "cascor/config/cache_config.hpp"
 #include "cascor/core/clock.hpp"
+#include "cascor/core/events.hpp"
 #include "cascor/core/store.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
@@ -13,9 +14,10 @@ namespace cascor::inline CASCOR_CACHE_ABI::detail {
 /// A key-value store and how messages name its server.
 struct RemoteStore {
   std::unique_ptr<KeyValueStore> store;
-  std::string server;  ///< "localhost:6379", "/run/redis.sock"
-  std::string host;    ///< or the path
-  int port = 0;        ///< 0 for a Unix socket
+  std::unique_ptr<EventBus> events;  ///< uses the store
+  std::string server;                ///< "localhost:6379", "/run/redis.sock"
+  std::string host;                  ///< or the path
+  int port = 0;                      ///< 0 for a Unix socket
 };
 
 /// The store that `config.redis_url` names, not dialled yet. Throws ConfigError for a URL that is none, or one of a

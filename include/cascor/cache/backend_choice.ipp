@@ -1,11 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <utility>
 
 #include "cascor/cache/backend_choice.hpp"
 #include "cascor/config/redis_url.hpp"
 #include "cascor/core/errors.hpp"
 #include "cascor/redis/redis_backend.hpp"
+#include "cascor/redis/subscriber.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
@@ -54,7 +56,10 @@ CASCOR_CACHE_DEF RemoteStore make_remote_store(const CacheConfig& config, const 
   remote.server = redis::to_string(options.endpoint);
   remote.host = options.endpoint.path.empty() ? options.endpoint.host : options.endpoint.path;
   remote.port = options.endpoint.path.empty() ? options.endpoint.port : 0;
+  typename redis::Subscriber<CascorWhenUsed>::Options listening{options, std::min(options.timeout, milliseconds{5000}),
+                                                                config.log_sink ? Log{config.log_sink} : Log{}};
   remote.store = std::make_unique<redis::RedisBackend<CascorWhenUsed>>(std::move(options));
+  remote.events = std::make_unique<redis::Subscriber<CascorWhenUsed>>(std::move(listening), *remote.store);
   return remote;
 }
 

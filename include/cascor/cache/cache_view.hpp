@@ -28,6 +28,11 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI {
 
+// Of the room above, training/, which defines the members that name them.
+class Subscription;
+struct SubscribeOptions;
+enum class Channel : unsigned char;
+
 /// How a value is stored. All of it may be left out.
 struct SetOptions {
   Ttl ttl{};  ///< left out: that of the longest prefix that the key starts with, else `ttl_seconds`
@@ -222,6 +227,45 @@ class BasicCacheView {
   }
   /// Removes every entry of this cache's namespace and nothing else; how many went. As invalidate_cache("*").
   std::size_t clear_all_cache() { return invalidate_cache("*"); }
+
+  // ---- publish and subscribe
+
+  /// Sends `message` as JSON text to whoever listens to `channel` now; how many it reached: connections, by Redis's
+  /// count, or with memory this process's subscriptions. Names are taken as they are, without the namespace. At most
+  /// once: never sent again, nor kept. With Redis away it reaches this process's subscriptions; 0 where it is not known
+  /// what became of it. One round trip. Throws DataError for an empty name, and for a text that is not UTF-8.
+  std::size_t publish(std::string_view channel, const json& message);
+  /// The same of {"type": type, "timestamp": now in UTC after ISO 8601, "data": data}, on `<namespace>training` and so
+  /// on, or on a channel by its name.
+  std::size_t publish_event(Channel channel, std::string_view type, const json& data);
+  std::size_t publish_event(std::string_view channel, std::string_view type, const json& data);
+
+  /// Calls `handler(const Message&)` for each message on one of the channels, in the order of each, on a thread of this
+  /// subscription's own. Returns once the server has confirmed it; with Redis away it is confirmed later, and nothing
+  /// but this process's own messages come until then. It survives a lost connection, which on_gap tells of. 65,536
+  /// messages wait for a slow handler, then the oldest go and on_gap is called. What a handler throws is logged. It may
+  /// make any call on the cache, but not destroy it. Throws DataError for an empty name, AuthenticationError where the
+  /// account may not listen there, and with `strict` what keeps it from being confirmed in time.
+  template <class Handler>
+  Subscription subscribe(std::initializer_list<std::string_view> channels, Handler handler);
+  template <class Handler>
+  Subscription subscribe(std::initializer_list<std::string_view> channels, Handler handler,
+                         const SubscribeOptions& options);
+  template <detail::KeyRange Names, class Handler>
+  Subscription subscribe(const Names& channels, Handler handler);
+  template <detail::KeyRange Names, class Handler>
+  Subscription subscribe(const Names& channels, Handler handler, const SubscribeOptions& options);
+  /// The same for all channels whose names match one of the globs (as in invalidate_cache, but without a namespace); a
+  /// message that several of them match comes once.
+  template <class Handler>
+  Subscription subscribe_pattern(std::initializer_list<std::string_view> patterns, Handler handler);
+  template <class Handler>
+  Subscription subscribe_pattern(std::initializer_list<std::string_view> patterns, Handler handler,
+                                 const SubscribeOptions& options);
+  template <detail::KeyRange Names, class Handler>
+  Subscription subscribe_pattern(const Names& patterns, Handler handler);
+  template <detail::KeyRange Names, class Handler>
+  Subscription subscribe_pattern(const Names& patterns, Handler handler, const SubscribeOptions& options);
 
  protected:
   explicit BasicCacheView(detail::EngineHolder<>& holder) noexcept : holder_{&holder} {}

@@ -11,8 +11,10 @@
 #include <string_view>
 #include <vector>
 
+#include "cascor/cache/parts_above.hpp"
 #include "cascor/cache/report.hpp"
 #include "cascor/config/cache_config.hpp"
+#include "cascor/core/events.hpp"
 #include "cascor/core/key.hpp"
 #include "cascor/core/log.hpp"
 #include "cascor/core/only_if.hpp"
@@ -82,6 +84,15 @@ class Engine {
   /// Keys that match and are none of the library's own.
   virtual std::vector<std::string> keys_matching(const std::string& pattern, std::size_t limit, TimePoint until) = 0;
   virtual Reply command(std::span<const std::string_view> arguments, TimePoint until) = 0;
+
+  /// Sends a message; how many it reached. With memory, and while Redis is away, those are listeners `here`.
+  virtual std::size_t publish(std::string_view channel, std::string_view payload, EventSink& here, TimePoint until) = 0;
+  /// Redis's channels; null where memory is the backend, or the cache is disabled.
+  virtual EventBus* events() noexcept = 0;
+  /// What the rooms above keep with this engine.
+  virtual PartsAbove<>& above() noexcept = 0;
+  /// By when a round trip of a call that has to end by `until` has to end.
+  virtual Deadline deadline(TimePoint until) const = 0;
 
   virtual Health health() = 0;
   virtual Stats stats() const = 0;

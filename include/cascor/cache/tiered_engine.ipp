@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -37,6 +38,10 @@ class TieredEngine final : public Engine {
   std::size_t erase_matching(const std::string& pattern, TimePoint until) override;
   std::vector<std::string> keys_matching(const std::string& pattern, std::size_t limit, TimePoint until) override;
   Reply command(std::span<const std::string_view> arguments, TimePoint until) override;
+  std::size_t publish(std::string_view channel, std::string_view payload, EventSink& here, TimePoint until) override;
+  EventBus* events() noexcept override { return parts_.remote.events.get(); }
+  PartsAbove<>& above() noexcept override { return above_; }
+  Deadline deadline(TimePoint until) const override { return parts_.deadline(until); }
   Health health() override;
   Stats stats() const override;
 
@@ -64,6 +69,8 @@ class TieredEngine final : public Engine {
   }
 
   Parts parts_;
+  Later<std::atomic<bool>> told_unpublished_{false};  // was the last thing that was said of publishing that it fails?
+  PartsAbove<CascorWhenUsed> above_;                  // last: it uses the rest
 };
 
 template <class CascorWhenUsed>
@@ -382,6 +389,32 @@ Reply TieredEngine<CascorWhenUsed>::command(std::span<const std::string_view> ar
         return refused(last ? *last : *p.out_of_time());
       },
       refused, Parts::Sent::once);
+}
+
+template <class CascorWhenUsed>
+std::size_t TieredEngine<CascorWhenUsed>::publish(std::string_view channel, std::string_view payload, EventSink& here,
+                                                  TimePoint until) {
+  Parts& p = parts_;
+  if (!p.config.enabled) return 0;
+  if (!p.is_remote()) return here.publish_here(channel, payload);
+  return p.template served<std::size_t>(
+      until,
+      [&](Deadline by) {
+        const std::size_t reached = p.remote.events->publish(channel, payload, by);
+        if (told_unpublished_.load(std::memory_order_relaxed)) told_unpublished_ = false;
+        return reached;
+      },
+      [&](Why) { return p.fallback->live() ? std::nullopt : std::optional{here.publish_here(channel, payload)}; },
+      [&](const CacheError& error) {
+        // Nothing was sent: no listener here can have it from the server too.
+        const bool unsent = std::string_view{error.what()}.starts_with("Error connecting to Redis");
+        if (unsent && p.may_fall_back()) return here.publish_here(channel, payload);
+        if (!means_away(error) && !told_unpublished_.exchange(true)) {
+          p.log.warning(std::string{"Publishing failed: "} + error.what());
+        }
+        return std::size_t{0};
+      },
+      Parts::Sent::once);
 }
 
 template <class CascorWhenUsed>

@@ -43,6 +43,11 @@ class Connection {
   bool next(Answer expected, Reply& into);
   void settle() noexcept;
 
+  /// For a connection on which the server speaks unasked. See Transport and ReplyReader.
+  Input await_input(Deadline by, int wake_fd) noexcept { return transport_->await_input(by, wake_fd); }
+  std::size_t next_words(std::span<std::string_view> words) noexcept { return reader_.next_words(words); }
+  bool next(Reply& into) { return reader_.next(into); }
+
   bool broken() const noexcept { return broken_; }
   void give_up() noexcept { broken_ = true; }
   /// After a failed execute(): had any byte of the batch been handed to the system?

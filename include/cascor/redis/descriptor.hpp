@@ -33,10 +33,11 @@ class Descriptor {
 /// it is -1, can be read, or poll's own error. Signals do not end it.
 CASCOR_CACHE_FN int wait_until_ready(int fd, short events, Deadline by, int stop_fd = -1) noexcept;
 
-/// Something that one thread raises and others wait for with wait_until_ready(POLLIN); it stays raised. -1 where the
-/// system has no descriptor left.
+/// Something that one thread raises and others wait for with wait_until_ready(POLLIN); it stays raised until it is
+/// lowered. -1 where the system has no descriptor left.
 CASCOR_CACHE_FN Descriptor make_event() noexcept;
 CASCOR_CACHE_FN void raise_event(const Descriptor& event) noexcept;
+CASCOR_CACHE_FN void lower_event(const Descriptor& event) noexcept;
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::redis
 

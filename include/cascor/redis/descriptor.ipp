@@ -31,4 +31,9 @@ CASCOR_CACHE_DEF void raise_event(const Descriptor& event) noexcept {
   (void)!::write(event.fd(), &one, sizeof one);
 }
 
+CASCOR_CACHE_DEF void lower_event(const Descriptor& event) noexcept {
+  std::uint64_t raised = 0;
+  (void)!::read(event.fd(), &raised, sizeof raised);
+}
+
 }  // namespace cascor::inline CASCOR_CACHE_ABI::redis

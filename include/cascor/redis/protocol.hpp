@@ -46,6 +46,10 @@ class ReplyReader {
   /// The next whole reply, if its bytes are all there. Throws ConnectionError where they are not RESP2.
   bool next(Reply& into);
   std::optional<Reply> next();
+  /// The next reply where it stands whole in the buffer and is an array of strings, no more of them than there is room
+  /// for in `words`: how many there are, as views that end with the next call of anything. 0: something else is next,
+  /// if anything, and next() says what.
+  std::size_t next_words(std::span<std::string_view> words) noexcept;
   /// Are there bytes that no reply has taken?
   bool holds_bytes() const noexcept { return begin_ < end_ || within_array_; }
 

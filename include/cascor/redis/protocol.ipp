@@ -240,6 +240,34 @@ typename ReplyReader<CascorWhenUsed>::Cut ReplyReader<CascorWhenUsed>::cut_simpl
   return Cut::whole;
 }
 
+// What is not plainly so is left where it is: there hiredis says what to make of it.
+template <class CascorWhenUsed>
+std::size_t ReplyReader<CascorWhenUsed>::next_words(std::span<std::string_view> words) noexcept {
+  if (within_array_ || begin_ == end_) return 0;
+  const char* at = buffer_.get() + begin_;
+  const char* const last = buffer_.get() + end_;
+  const auto number_after = [&at, last](char type, std::size_t most) -> std::optional<std::size_t> {
+    if (at == last || *at != type) return std::nullopt;
+    std::size_t number = 0;
+    const auto [end, error] = std::from_chars(at + 1, last, number);
+    if (error != std::errc{} || number > most || last - end < 2 || end[0] != '\r' || end[1] != '\n')
+      return std::nullopt;
+    at = end + 2;
+    return number;
+  };
+  const auto count = number_after('*', words.size());
+  if (!count || *count == 0) return 0;
+  for (std::string_view& word : words.first(*count)) {
+    const auto size = number_after('$', max_string_bytes);
+    if (!size || static_cast<std::size_t>(last - at) < *size + 2) return 0;
+    if (at[*size] != '\r' || at[*size + 1] != '\n') return 0;
+    word = {at, *size};
+    at += *size + 2;
+  }
+  begin_ = static_cast<std::size_t>(at - buffer_.get());
+  return *count;
+}
+
 template <class CascorWhenUsed>
 bool ReplyReader<CascorWhenUsed>::cut_by_hiredis(Reply& into) {
   constexpr std::size_t piece = 16 * 1024;

@@ -11,6 +11,10 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI::redis {
 
+/// What a wait for input has come to: there is some (or the connection's end), `wake_fd` can be read, or neither in
+/// time.
+enum class Input : unsigned char { there, woken, none };
+
 /// A connected stream. For one thread at a time, but for interrupt(). After a TimeoutError the same send or receive may
 /// be gone on with; after any other exception it is of no more use.
 class Transport {
@@ -25,6 +29,8 @@ class Transport {
   virtual void send(std::string_view bytes, std::size_t& written, Deadline by) = 0;
   /// Reads what has come, at least one byte, waiting for it until the deadline. Throws as send does.
   virtual std::size_t receive(std::span<char> into, Deadline by) = 0;
+  /// Waits until receive() would not wait, `wake_fd` can be read, or the deadline passes. Does not throw.
+  virtual Input await_input(Deadline by, int wake_fd) noexcept = 0;
   /// Without waiting: has the peer closed, or sent something that nobody asked for?
   virtual bool disturbed() noexcept = 0;
   /// From any thread: ends the call under way and each later one with a ConnectionError, at once.

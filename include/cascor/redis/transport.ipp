@@ -96,6 +96,12 @@ class SocketTransport final : public Transport {
     }
   }
 
+  Input await_input(Deadline by, int wake_fd) noexcept override {
+    const int error = wait_until_ready(socket_.fd(), POLLIN, by, wake_fd);
+    if (error == ECANCELED) return Input::woken;
+    return error == ETIMEDOUT ? Input::none : Input::there;  // receive() says what else is wrong
+  }
+
   bool disturbed() noexcept override {
     pollfd watch{socket_.fd(), POLLIN, 0};
     return ::poll(&watch, 1, 0) != 0;
