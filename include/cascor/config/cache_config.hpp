@@ -16,6 +16,7 @@
 #include "cascor/config/environment.hpp"
 #include "cascor/core/event.hpp"
 #include "cascor/core/eviction.hpp"
+#include "cascor/core/history_fsync.hpp"
 #include "cascor/core/log.hpp"
 #include "cascor/version.hpp"
 
@@ -79,8 +80,9 @@ struct WriteBehindConfig {
 };
 
 struct HistoryConfig {
-  std::filesystem::path directory = "data/history";  ///< The memory backend's journals.
+  std::filesystem::path directory = "data/history";  ///< The memory backend's journals, and what waits for Redis.
   std::size_t max_records = 0;                       ///< Per run; 0 = unbounded.
+  HistoryFsync fsync = HistoryFsync::always;         ///< When an append to a journal must be on the disk.
 };
 
 /// For `rediss://`. Files in PEM form; an empty `ca_file` means the system's CAs.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cascor/core/eviction.hpp"
+#include "cascor/core/history_fsync.hpp"
 #include "cascor/version.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI {
@@ -79,6 +80,14 @@ struct Field {
     std::string accepted() const { return "lru or s3fifo"; }
   };
 
+  struct FsyncValue {
+    HistoryFsync* target;
+    bool take(View text) const;
+    bool valid() const { return to_string(*target) != "unknown"; }
+    std::string text() const { return std::string{to_string(*target)}; }
+    std::string accepted() const { return "always, interval or never"; }
+  };
+
   struct TextValue {
     std::string* target;
     std::size_t low;  ///< bytes
@@ -123,8 +132,8 @@ struct Field {
     std::string accepted() const { return "text"; }
   };
 
-  using Value = std::variant<FlagValue, CountValue, SecondsValue, TypeValue, EvictionValue, TextValue, PathValue,
-                             PrefixNamesValue, UrlValue, SecretValue>;
+  using Value = std::variant<FlagValue, CountValue, SecondsValue, TypeValue, EvictionValue, FsyncValue, TextValue,
+                             PathValue, PrefixNamesValue, UrlValue, SecretValue>;
   std::string_view path;  ///< "connection_pool.timeout"
   Value value;
 

@@ -59,6 +59,7 @@ std::vector<Field<CascorWhenUsed>> Field<CascorWhenUsed>::all_of(CacheConfig& c)
       {"write_behind.max_pending", CountValue{&c.write_behind.max_pending, 1, 10'000'000}},
       {"history.directory", PathValue{&c.history.directory}},
       {"history.max_records", CountValue{&c.history.max_records, 0, 1'000'000'000}},
+      {"history.fsync", FsyncValue{&c.history.fsync}},
       {"tls.ca_file", TextValue{&c.tls.ca_file, 0, max_path_bytes}},
       {"tls.cert_file", TextValue{&c.tls.cert_file, 0, max_path_bytes}},
       {"tls.key_file", TextValue{&c.tls.key_file, 0, max_path_bytes}},
@@ -133,6 +134,10 @@ std::string Field<CascorWhenUsed>::TypeValue::text() const {
   return std::string{to_string(*target)};
 }
 
+template <class CascorWhenUsed>
+bool Field<CascorWhenUsed>::FsyncValue::take(View text) const {
+  return take_choice(target, {HistoryFsync::always, HistoryFsync::interval, HistoryFsync::never}, text);
+}
 template <class CascorWhenUsed>
 bool Field<CascorWhenUsed>::EvictionValue::take(View text) const {
   return take_choice(target, {Eviction::lru, Eviction::s3fifo}, text);
