@@ -37,6 +37,9 @@ enum class Channel : unsigned char;
 struct SetOptions {
   Ttl ttl{};  ///< left out: that of the longest prefix that the key starts with, else `ttl_seconds`
   OnlyIf only_if = OnlyIf::always;  ///< `cascor::absent`, `cascor::present`: store only where there is none, or is one
+  /// Return once it is queued, to be sent in the background, as with `write_behind.enabled` every write does. One with
+  /// only_if is never queued, as its caller wants to know.
+  bool background = false;
 };
 
 namespace detail {
@@ -147,11 +150,11 @@ class BasicCacheView {
   /// Stores `value` under `key` of the namespace. As cache_metrics, but that the TTL comes from the key's longest
   /// prefix. Throws DataError too for the library's own keys (run:, runs, lock:, tag:).
   StoreResult set(std::string_view key, json value, const SetOptions& options = {}) requires Encodes<C, json> {
-    return put(Prefix::other, key, std::move(value), options.ttl, options.only_if);
+    return put(Prefix::other, key, std::move(value), options);
   }
   template <class T>
   requires Encodes<C, T> StoreResult set(std::string_view key, const T& value, const SetOptions& options = {}) {
-    return put(Prefix::other, key, value, options.ttl, options.only_if);
+    return put(Prefix::other, key, value, options);
   }
   /// Reads `key` of the namespace as get_cached_metrics does.
   template <class T = json>
@@ -267,6 +270,16 @@ class BasicCacheView {
   template <detail::KeyRange Names, class Handler>
   Subscription subscribe_pattern(const Names& patterns, Handler handler, const SubscribeOptions& options);
 
+  // ---- writing behind
+
+  /// Waits, `within` at most, until everything that was written or queued before is in the backend; is it? False too
+  /// where Redis is away, or has refused a queued write since the last flush; `strict` or not, it never throws. At once
+  /// where nothing is queued; in memory always.
+  template <class Rep, class Period>
+  bool flush(std::chrono::duration<Rep, Period> within) {
+    return engine().flush(with_deadline(within).until_);
+  }
+
  protected:
   explicit BasicCacheView(detail::EngineHolder<>& holder) noexcept : holder_{&holder} {}
   detail::Engine& engine() const { return holder_->get(); }
@@ -314,19 +327,20 @@ class BasicCacheView {
   }
 
   template <class T>
-  StoreResult put(Prefix under, std::string_view key, T&& value, Ttl ttl, OnlyIf only_if = OnlyIf::always) {
+  StoreResult put(Prefix under, std::string_view key, T&& value, const SetOptions& options) {
     const FullKey full = names().full_to_change(under, key);
     detail::Write write;
     write.key = full.view();
     write.prefix = under == Prefix::other ? names().prefix_of(full.view()) : under;
     write.value = to_store(std::forward<T>(value), full.view());
-    write.ttl = ttl;
-    write.only_if = only_if;
+    write.ttl = options.ttl;
+    write.only_if = options.only_if;
+    write.background = options.background;
     return std::move(engine().write({&write, 1}, until_).front());
   }
   template <class T>
   StoreResult put_named(Prefix prefix, std::string_view key, T&& value, Ttl ttl) {
-    StoreResult stored = put(prefix, key, std::forward<T>(value), ttl);
+    StoreResult stored = put(prefix, key, std::forward<T>(value), SetOptions{.ttl = ttl});
     if (stored && engine().log().wants(LogLevel::debug)) {
       engine().log().debug("Cached " + std::string{to_string(prefix)} + ": " + printable(key));
     }
@@ -394,6 +408,7 @@ class BasicCacheView {
       write.value = to_store(entry.second, key);
       write.ttl = options.ttl;
       write.only_if = options.only_if;
+      write.background = options.background;
     }
     return engine().write(writes, until_);
   }

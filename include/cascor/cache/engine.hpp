@@ -41,6 +41,7 @@ struct Write {
   StoredValue value;
   Ttl ttl;
   OnlyIf only_if = OnlyIf::always;
+  bool background = false;  ///< queue it, whatever the configuration says
 };
 
 /// By when a call has to end at the latest, whatever the configuration grants it: what with_deadline() asks for.
@@ -94,6 +95,8 @@ class Engine {
   /// By when a round trip of a call that has to end by `until` has to end.
   virtual Deadline deadline(TimePoint until) const = 0;
 
+  /// Waits until what was written before is in the backend; false when `until` comes first, or something was refused.
+  virtual bool flush(TimePoint until) = 0;
   virtual Health health() = 0;
   virtual Stats stats() const = 0;
 };

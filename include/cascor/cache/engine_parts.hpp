@@ -314,7 +314,7 @@ auto EngineParts<CascorWhenUsed>::write_remotely(Writes writes, Ttls ttls_of_wri
   Results results;
   results.reserve(writes.size());
   for (auto& outcome : remote.store->set_many(entries, by)) {
-    if (outcome.error && (config.strict || means_away(*outcome.error))) outcome.error->raise();
+    if (outcome.error && means_away(*outcome.error)) outcome.error->raise();
     if (outcome.stored) {
       results.push_back(StoreResult{CacheTier::redis});
     } else {

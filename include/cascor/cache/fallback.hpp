@@ -79,6 +79,9 @@ class Fallback {
   /// Waits until it is decided who serves, or the deadline passes.
   void await_decision(Deadline by) const;
 
+  /// Has the server's return tried at once and waits for it, what was pending replayed; false when the deadline passes.
+  bool await_return(Deadline by);
+
   /// While Redis does not serve, calls `change(pending)` with the state held; returns false, having done nothing, when
   /// Redis is back: the caller then goes there.
   template <class Change>

@@ -100,6 +100,15 @@ void Fallback<CascorWhenUsed>::await_decision(Deadline by) const {
   decided_.wait_for(lock, patience, [this] { return now().serving != Serving::undecided; });
 }
 
+template <class CascorWhenUsed>
+bool Fallback<CascorWhenUsed>::await_return(Deadline by) {
+  if (live()) return true;
+  nudge();
+  std::unique_lock lock{mutex_};
+  const milliseconds patience = std::min(by.remaining(), milliseconds{std::chrono::hours{24}});
+  return decided_.wait_for(lock, patience, [this] { return live(); });
+}
+
 // Under the lock, which it lets go of while the application's code runs. One thread at a time, so that lines and events
 // come in the order of the changes; another one, or a handler that calls the cache, leaves its own to that thread.
 template <class CascorWhenUsed>

@@ -52,6 +52,7 @@ struct HealthDetails {
   std::optional<std::string> info_error;  ///< why the server told nothing of itself, where it answers PING
   std::uint64_t connection_attempts = 0;  ///< to bring Redis back, since it was lost
   std::uint64_t pending_writes = 0;       ///< that wait for its return
+  std::uint64_t queued_writes = 0;        ///< that wait to be sent in the background
   PoolState pool;
 };
 

@@ -58,6 +58,7 @@ CASCOR_CACHE_DEF void to_json(json& out, const HealthDetails& details) {
              {"info_error", detail::or_null<Json>(details.info_error)},
              {"connection_attempts", details.connection_attempts},
              {"pending_writes", details.pending_writes},
+             {"queued_writes", details.queued_writes},
              {"pool",
               {{"size", details.pool.size},
                {"in_use", details.pool.in_use},
@@ -93,6 +94,10 @@ CASCOR_CACHE_DEF void to_json(json& out, const Stats& stats) {
                                                             {"retries", stats.redis.retries},
                                                             {"reconnects", stats.redis.reconnects},
                                                             {"breaker", stats.redis.breaker}};
+  const auto& behind = stats.write_behind;
+  result["write_behind"] = detail::Dependent<json, CascorWhenUsed>{
+      {"pending", behind.pending}, {"queued", behind.queued},   {"conflated", behind.conflated}, {"sent", behind.sent},
+      {"kept", behind.kept},       {"refused", behind.refused}, {"waits", behind.waits}};
 }
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI

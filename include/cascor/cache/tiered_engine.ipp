@@ -9,6 +9,7 @@
 
 #include "cascor/cache/engine_parts.hpp"
 #include "cascor/cache/tiered_engine.hpp"
+#include "cascor/cache/write_behind.hpp"
 #include "cascor/redis/server_error.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
@@ -42,6 +43,7 @@ class TieredEngine final : public Engine {
   EventBus* events() noexcept override { return parts_.remote.events.get(); }
   PartsAbove<>& above() noexcept override { return above_; }
   Deadline deadline(TimePoint until) const override { return parts_.deadline(until); }
+  bool flush(TimePoint until) override;
   Health health() override;
   Stats stats() const override;
 
@@ -68,8 +70,11 @@ class TieredEngine final : public Engine {
     }
   }
 
+  AllFound read_all(std::span<const std::string_view> keys, TimePoint until);
+  Results write_now(std::span<Write> writes, const Later<std::vector<milliseconds>>& ttls, TimePoint until);
   Parts parts_;
   Later<std::atomic<bool>> told_unpublished_{false};  // was the last thing that was said of publishing that it fails?
+  WriteBehind<CascorWhenUsed> behind_{parts_};        // what it sends goes through the rest
   PartsAbove<CascorWhenUsed> above_;                  // last: it uses the rest
 };
 
@@ -85,6 +90,9 @@ Found TieredEngine<CascorWhenUsed>::read(Prefix prefix, std::string_view key, Ti
     // Two clock reads cost as much as half a hit: one in 64 is timed.
     thread_local std::uint32_t turn = 0;
     if (++turn % 64 != 0) return p.found_in_memory(key);
+  }
+  if (behind_.any()) {
+    if (auto queued = behind_.find(key)) return std::move(*queued);
   }
   const auto start = std::chrono::steady_clock::now();
   Found found = !p.is_remote() ? p.found_in_memory(key) : counting(prefix, Count::read_error, [&] {
@@ -107,6 +115,30 @@ std::vector<Found> TieredEngine<CascorWhenUsed>::read_many(std::span<const std::
     for (const std::string_view key : keys) found.push_back(read(p.keys->prefix_of(key), key, until));
     return found;
   }
+  if (behind_.any()) {
+    Later<std::vector<std::string_view>> others;
+    Later<std::vector<std::size_t>> places;
+    found.resize(keys.size());
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (auto queued = behind_.find(keys[i])) {
+        found[i] = std::move(*queued);
+      } else {
+        others.push_back(keys[i]);
+        places.push_back(i);
+      }
+    }
+    auto rest = read_all(others, until);
+    for (std::size_t i = 0; i < rest.size(); ++i) found[places[i]] = std::move(rest[i]);
+    return found;
+  }
+  return read_all(keys, until);
+}
+
+// Of keys of which nothing is queued.
+template <class CascorWhenUsed>
+auto TieredEngine<CascorWhenUsed>::read_all(std::span<const std::string_view> keys, TimePoint until) -> AllFound {
+  Parts& p = parts_;
+  if (keys.empty()) return {};
   const Prefix prefix = p.keys->prefix_of(keys.front());
   return counting(prefix, Count::read_error, [&] {
     return p.template served<AllFound>(
@@ -172,21 +204,18 @@ std::vector<StoreResult> TieredEngine<CascorWhenUsed>::write(std::span<Write> wr
   ttls.reserve(writes.size());
   for (const Write& write : writes) ttls.push_back(write.ttl.resolve(p.ttl_of(write.prefix), now));
 
-  // Sent twice, a write where there is none would find what it wrote itself.
-  const bool once =
-      std::any_of(writes.begin(), writes.end(), [](const Write& w) { return w.only_if == OnlyIf::absent; });
   const auto start = std::chrono::steady_clock::now();
   if (!p.is_remote()) {
     results.reserve(writes.size());
     for (std::size_t i = 0; i < writes.size(); ++i) results.push_back(p.store_in_memory(writes[i], ttls[i]));
+  } else if (writes.front().only_if == OnlyIf::always && (p.config.write_behind.enabled || writes.front().background)) {
+    const Deadline by = p.deadline(until);
+    for (std::size_t i = 0; i < writes.size(); ++i) {  // in the order given; each waits for room by itself
+      auto queued = behind_.put(writes[i], now, ttls[i], by);
+      results.push_back(queued ? std::move(*queued) : std::move(write_now(writes.subspan(i, 1), ttls, until).front()));
+    }
   } else {
-    results = counting(writes.front().prefix, Count::write_error, [&] {
-      return p.template served<Results>(
-          until, [&](Deadline by) { return p.write_remotely(writes, ttls, by); },
-          [&](Why) { return p.write_in_fallback(writes, ttls); },
-          [&](const CacheError& error) { return Results(writes.size(), StoreResult{error.share()}); },
-          once ? Parts::Sent::once : Parts::Sent::again);
-    });
+    results = write_now(writes, ttls, until);
   }
   const auto took = (std::chrono::steady_clock::now() - start) / static_cast<std::int64_t>(writes.size());
   for (std::size_t i = 0; i < writes.size(); ++i) {
@@ -199,11 +228,44 @@ std::vector<StoreResult> TieredEngine<CascorWhenUsed>::write(std::span<Write> wr
 }
 
 template <class CascorWhenUsed>
+auto TieredEngine<CascorWhenUsed>::write_now(std::span<Write> writes, const Later<std::vector<milliseconds>>& ttls,
+                                             TimePoint until) -> Results {
+  Parts& p = parts_;
+  for (const Write& write : writes) {
+    if (!behind_.is_settled(write.key, until))
+      return Results(writes.size(), StoreResult{behind_.too_long(write.prefix)});
+  }
+  // Sent twice, a write where there is none would find what it wrote itself.
+  const bool once =
+      std::any_of(writes.begin(), writes.end(), [](const Write& w) { return w.only_if == OnlyIf::absent; });
+  return counting(writes.front().prefix, Count::write_error, [&] {
+    return p.template served<Results>(
+        until,
+        [&](Deadline by) {
+          Results results = p.write_remotely(writes, ttls, by);
+          if (!p.config.strict) return results;
+          for (const StoreResult& one : results) {
+            if (!one && one.error() != Parts::unmet_condition().get()) one.error()->raise();
+          }
+          return results;
+        },
+        [&](Why) { return p.write_in_fallback(writes, ttls); },
+        [&](const CacheError& error) { return Results(writes.size(), StoreResult{error.share()}); },
+        once ? Parts::Sent::once : Parts::Sent::again);
+  });
+}
+
+template <class CascorWhenUsed>
 bool TieredEngine<CascorWhenUsed>::erase(std::string_view key, TimePoint until) {
   Parts& p = parts_;
   if (!p.config.enabled) return false;
   if (!p.is_remote()) return p.memory.erase(key);
   const Prefix prefix = p.keys->prefix_of(key);
+  if (!behind_.is_settled(key, until)) {
+    const bool erased = behind_.remove(key) != 0;  // of this process at once, of Redis when its turn comes
+    (void)behind_.too_long(prefix);
+    return erased;
+  }
   return counting(prefix, Count::write_error, [&] {
     return p.template served<bool>(
         until,
@@ -230,6 +292,9 @@ bool TieredEngine<CascorWhenUsed>::contains(std::string_view key, TimePoint unti
   Parts& p = parts_;
   if (!p.config.enabled) return false;
   if (!p.is_remote()) return p.memory.contains(key);
+  if (behind_.any()) {
+    if (const auto queued = behind_.find(key)) return queued->bytes != nullptr;
+  }
   return p.template served<bool>(
       until, [&](Deadline by) { return p.remote.store->contains(key, by); },
       [&](Why) -> std::optional<bool> {
@@ -245,6 +310,11 @@ std::optional<milliseconds> TieredEngine<CascorWhenUsed>::ttl(std::string_view k
   Parts& p = parts_;
   if (!p.config.enabled) return std::nullopt;
   if (!p.is_remote()) return p.memory.ttl(key);
+  if (behind_.any()) {
+    if (const auto queued = behind_.find(key)) {
+      return queued->bytes ? Left{queued->facts.ttl.value_or(no_expiry)} : std::nullopt;
+    }
+  }
   return p.template served<Left>(
       until, [&](Deadline by) { return p.remote.store->ttl(key, by); },
       [&](Why) -> std::optional<Left> {
@@ -260,6 +330,10 @@ bool TieredEngine<CascorWhenUsed>::touch(Prefix prefix, std::string_view key, Tt
   if (!p.config.enabled) return false;
   const milliseconds resolved = ttl.resolve(p.ttl_of(prefix), p.clock->now());
   if (!p.is_remote()) return p.memory.touch(key, resolved);
+  if (!behind_.is_settled(key, until)) {
+    (void)behind_.too_long(prefix);
+    return false;
+  }
   return p.template served<bool>(
       until, [&](Deadline by) { return p.remote.store->touch(key, resolved, by); },
       [&](Why) -> std::optional<bool> {
@@ -294,6 +368,10 @@ CacheResult<std::int64_t> TieredEngine<CascorWhenUsed>::increment(Prefix prefix,
   return counting(prefix, Count::write_error, [&] {
     try {
       if (!p.is_remote()) return counted(p.increment_in_memory(key, by, resolved), CacheTier::memory);
+      if (!behind_.is_settled(key, until)) {
+        facts.status = CacheStatus::error;
+        return Counted{facts, behind_.too_long(prefix)};
+      }
       return p.template served<Counted>(
           until,
           [&](Deadline at) { return counted(p.remote.store->increment(key, by, resolved, at), CacheTier::redis); },
@@ -326,24 +404,31 @@ std::size_t TieredEngine<CascorWhenUsed>::erase_matching(const std::string& patt
                              glob_literal_prefix(pattern).text);
   };
   if (!p.is_remote()) return erase_here();
-  return counting(Prefix::other, Count::write_error, [&] {
-    return p.template served<std::size_t>(
-        until,
-        [&](Deadline) { return p.remote.store->erase_matching(pattern, may_erase, [&] { return p.deadline(until); }); },
-        [&](Why) -> std::optional<std::size_t> {
-          std::size_t erased = 0;
-          const bool kept = p.fallback->keep([&](Pending& pending) {
-            erased = erase_here();
-            pending.invalidate(pattern);
-          });
-          return kept ? std::optional{erased} : std::nullopt;
-        },
-        [&p](const CacheError& error) {
-          p.counters.add(Prefix::other, Count::write_error);
-          p.log.warning(std::string{"Invalidation failed: "} + error.what());
-          return std::size_t{0};
-        });
-  });
+  std::size_t queued = 0;
+  if (!behind_.settle_all(until)) {
+    until = p.clock->now();
+    queued = behind_.remove_matching(pattern);
+  }
+  return queued + counting(Prefix::other, Count::write_error, [&] {
+           return p.template served<std::size_t>(
+               until,
+               [&](Deadline) {
+                 return p.remote.store->erase_matching(pattern, may_erase, [&] { return p.deadline(until); });
+               },
+               [&](Why) -> std::optional<std::size_t> {
+                 std::size_t erased = 0;
+                 const bool kept = p.fallback->keep([&](Pending& pending) {
+                   erased = erase_here();
+                   pending.invalidate(pattern);
+                 });
+                 return kept ? std::optional{erased} : std::nullopt;
+               },
+               [&p](const CacheError& error) {
+                 p.counters.add(Prefix::other, Count::write_error);
+                 p.log.warning(std::string{"Invalidation failed: "} + error.what());
+                 return std::size_t{0};
+               });
+         });
 }
 
 template <class CascorWhenUsed>
@@ -357,6 +442,7 @@ std::vector<std::string> TieredEngine<CascorWhenUsed>::keys_matching(const std::
                                   limit);
   };
   if (!p.is_remote()) return keys_here();
+  (void)behind_.settle_all(until);
   return p.template served<Keys>(
       until,
       [&](Deadline) { return p.remote.store->keys(pattern, limit, may_list, [&] { return p.deadline(until); }); },
@@ -376,6 +462,7 @@ Reply TieredEngine<CascorWhenUsed>::command(std::span<const std::string_view> ar
     reply.text = error.what();
     return reply;
   };
+  (void)behind_.settle_all(until);
   return p.template served<Reply>(
       until,
       [&](Deadline by) {
@@ -415,6 +502,15 @@ std::size_t TieredEngine<CascorWhenUsed>::publish(std::string_view channel, std:
         return std::size_t{0};
       },
       Parts::Sent::once);
+}
+
+template <class CascorWhenUsed>
+bool TieredEngine<CascorWhenUsed>::flush(TimePoint until) {
+  Parts& p = parts_;
+  if (!p.is_remote()) return true;
+  const auto left = until == whenever ? milliseconds::max() : std::chrono::ceil<milliseconds>(until - p.clock->now());
+  const Deadline by{*p.clock, left};
+  return behind_.flush(by) && p.fallback->await_return(by);
 }
 
 template <class CascorWhenUsed>
@@ -464,6 +560,7 @@ Health TieredEngine<CascorWhenUsed>::health() {
   const auto state = p.fallback->state();
   details.connection_attempts = state.attempts;
   details.pending_writes = state.pending_writes;
+  details.queued_writes = behind_.stats().pending;
   details.pool = p.remote.store->pool();
   if (state.last_error) details.last_error = state.last_error->what();
   if (error) details.last_error = error->what();
@@ -480,6 +577,7 @@ Stats TieredEngine<CascorWhenUsed>::stats() const {
   Later<Stats> stats = parts_.counters.summary();
   parts_.memory_counts->add_to(stats);
   if (parts_.is_remote()) stats.redis = parts_.remote.store->stats();
+  stats.write_behind = behind_.stats();
   return stats;
 }
 

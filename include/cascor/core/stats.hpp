@@ -42,10 +42,22 @@ struct RemoteStats {
   std::string breaker = "closed";  ///< "closed", "open", or "half-open": one call is finding out
 };
 
+/// What became of the writes that were queued to be sent in the background, since the manager was made.
+struct WriteBehindStats {
+  std::uint64_t pending = 0;    ///< keys queued now
+  std::uint64_t queued = 0;     ///< writes that were accepted
+  std::uint64_t conflated = 0;  ///< of them those that a newer one of the same key took the place of
+  std::uint64_t sent = 0;       ///< held by Redis
+  std::uint64_t kept = 0;       ///< kept in memory for the return of a Redis that is away
+  std::uint64_t refused = 0;    ///< refused by Redis (OOM, NOPERM); each kind is logged once
+  std::uint64_t waits = 0;      ///< writes that found the queue full
+};
+
 /// The whole, and by prefix under the names "metrics", "topology", "session", "history", "control" and "other".
 struct Stats : PrefixStats {
   std::map<std::string, PrefixStats, std::less<>> prefixes;
   RemoteStats redis;  ///< all zero where memory is the backend
+  WriteBehindStats write_behind;
 };
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI
