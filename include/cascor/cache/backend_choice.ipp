@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "cascor/cache/backend_choice.hpp"
 #include "cascor/config/redis_url.hpp"
 #include "cascor/core/errors.hpp"
+#include "cascor/redis/cluster.hpp"
 #include "cascor/redis/redis_backend.hpp"
 #include "cascor/redis/subscriber.hpp"
 
@@ -20,7 +22,6 @@ CASCOR_CACHE_DEF RemoteStore make_remote_store(const CacheConfig& config, const 
   const RedisUrl url = RedisUrl::parse(config.redis_url);
   if (url.tls) refuse_kind("TLS (rediss://)");
   if (url.kind == RedisUrl::Kind::sentinel) refuse_kind("Redis Sentinel");
-  if (url.kind == RedisUrl::Kind::cluster) refuse_kind("Redis Cluster");
 
   redis::RedisOptions options;
   if (url.kind == RedisUrl::Kind::unix_socket) {
@@ -53,6 +54,20 @@ CASCOR_CACHE_DEF RemoteStore make_remote_store(const CacheConfig& config, const 
   options.random = config.random;
 
   RemoteStore remote;
+  if (url.kind == RedisUrl::Kind::cluster) {
+    std::vector<redis::Endpoint> seeds;
+    for (const auto& node : url.nodes) {
+      redis::Endpoint& seed = seeds.emplace_back();
+      seed.host = node.host;
+      seed.port = node.port;
+      remote.server += (remote.server.empty() ? "" : ",") + redis::to_string(seed);
+    }
+    remote.host = options.endpoint.host;
+    remote.port = options.endpoint.port;
+    remote.store = std::make_unique<redis::RedisBackend<CascorWhenUsed>>(
+        std::make_unique<redis::Cluster<CascorWhenUsed>>(std::move(options), std::move(seeds)));
+    return remote;
+  }
   remote.server = redis::to_string(options.endpoint);
   remote.host = options.endpoint.path.empty() ? options.endpoint.host : options.endpoint.path;
   remote.port = options.endpoint.path.empty() ? options.endpoint.port : 0;

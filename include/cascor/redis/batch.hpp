@@ -33,13 +33,13 @@ class Batch {
   }
   Batch& add_words(Answer answer, std::span<const std::string_view> words) {
     append_command(bytes_, words);
-    if (commands_ == 0) {
-      each_alike_ = answer;
-    } else if (answers_.empty() && answer != each_alike_) {
-      answers_.assign(commands_, each_alike_);
-    }
-    if (!answers_.empty()) answers_.push_back(answer);
-    ++commands_;
+    note(answer);
+    return *this;
+  }
+  /// The commands of another one behind these.
+  Batch& add_batch(const Batch& more) {
+    for (std::size_t i = 0; i < more.commands_; ++i) note(more.answer(i));
+    bytes_.append(more.bytes_);
     return *this;
   }
   /// Takes memory for so many bytes at once, instead of growing by and by.
@@ -49,6 +49,16 @@ class Batch {
   Answer answer(std::size_t command) const noexcept { return answers_.empty() ? each_alike_ : answers_[command]; }
 
  private:
+  void note(Answer answer) {
+    if (commands_ == 0) {
+      each_alike_ = answer;
+    } else if (answers_.empty() && answer != each_alike_) {
+      answers_.assign(commands_, each_alike_);
+    }
+    if (!answers_.empty()) answers_.push_back(answer);
+    ++commands_;
+  }
+
   std::string bytes_;
   std::size_t commands_ = 0;
   Answer each_alike_;

@@ -52,6 +52,17 @@ class Node {
     if (const Outcome outcome = try_run(batch, replies, terms, by); outcome.error) outcome.error->raise();
   }
 
+  /// A batch under way on a connection of its own, so that several servers work on theirs at the same time. Lands
+  /// before the node ends.
+  struct Flight {
+    typename ConnectionPool<CascorWhenUsed>::Lease lease;
+    Outcome outcome;
+  };
+  /// Sends the batch, once; what went wrong is in `outcome`.
+  Flight launch(const Batch<CascorWhenUsed>& batch, Deadline by);
+  /// Reads the answers of a batch that was launched.
+  Outcome land(Flight flight, const Batch<CascorWhenUsed>& batch, std::span<Reply> replies, Deadline by);
+
   const Endpoint& endpoint() const noexcept { return options_.endpoint; }
   PoolState pool() const;
   RemoteStats stats() const;

@@ -62,6 +62,37 @@ auto Node<CascorWhenUsed>::try_run(const Batch<CascorWhenUsed>& batch, std::span
 }
 
 template <class CascorWhenUsed>
+auto Node<CascorWhenUsed>::launch(const Batch<CascorWhenUsed>& batch, Deadline by) -> Flight {
+  Flight flight;
+  std::size_t sent = 0;
+  try {
+    breaker_.admit(by);
+    flight.lease = pool_.acquire(by);
+    pipeline_.count(batch.commands());
+    flight.lease->send(batch.bytes(), sent, by);
+  } catch (const CacheError& error) {
+    flight.outcome = {error.share(), sent > 0};
+  }
+  return flight;
+}
+
+template <class CascorWhenUsed>
+auto Node<CascorWhenUsed>::land(Flight flight, const Batch<CascorWhenUsed>& batch, std::span<Reply> replies,
+                                Deadline by) -> Outcome {
+  if (flight.outcome.error) return flight.outcome;
+  try {
+    for (std::size_t i = 0; i < batch.commands(); ++i) {
+      while (!flight.lease->next(batch.answer(i), replies[i])) flight.lease->receive(by);
+    }
+    flight.lease->settle();
+  } catch (const CacheError& error) {
+    return {error.share(), true};
+  }
+  breaker_.succeeded();
+  return {};
+}
+
+template <class CascorWhenUsed>
 PoolState Node<CascorWhenUsed>::pool() const {
   PoolState state = pool_.state();
   state.waiting += pipeline_.waiting();

@@ -68,6 +68,8 @@ class Pipeline {
   std::size_t waiting() const;
   std::uint64_t commands() const noexcept { return commands_.load(std::memory_order_relaxed); }
   std::uint64_t batches() const noexcept { return batches_.load(std::memory_order_relaxed); }
+  /// One more batch, which went past this.
+  void count(std::size_t commands) noexcept;
 
  private:
   using Lease = typename ConnectionPool<CascorWhenUsed>::Lease;
@@ -143,7 +145,6 @@ class Pipeline {
   void pass_on(Lease lease) noexcept;
   Attempt result_of(const Seat& seat, std::span<Reply> replies, bool led);
   Attempt time_is_up(const Seat& seat) const;
-  void count(std::size_t commands) noexcept;
 
   const RedisOptions& options_;
   ConnectionPool<CascorWhenUsed>& pool_;

@@ -204,17 +204,9 @@ bool RedisBackend<CascorWhenUsed>::touch(std::string_view key, milliseconds ttl,
     return run_one(Batch<CascorWhenUsed>{}.add({Answer::integer}, "PEXPIRE", key, std::to_string(ttl.count())), {}, by)
                .integer == 1;
   }
-  // PERSIST answers 0 for a key without expiry too: EXISTS in the same transaction tells.
-  Batch<CascorWhenUsed> batch;
-  batch.add(detail::ok, "MULTI").add(detail::ok, "PERSIST", key).add(detail::ok, "EXISTS", key);
-  batch.add({Answer::array, 2}, "EXEC");
-  const std::vector<Reply> replies = run(batch, {}, by);
-  for (const Reply& reply : replies) {
-    if (reply.is_error()) server_error(reply.text)->raise();
-  }
-  const Reply& exists = replies.back().elements.at(1);
-  if (exists.is_error()) server_error(exists.text)->raise();
-  return exists.integer == 1;
+  // PERSIST answers 0 for a key without expiry too: EXISTS in the same step tells.
+  constexpr std::string_view script = "redis.call('PERSIST', KEYS[1]) return redis.call('EXISTS', KEYS[1])";
+  return run_one(Commands{}.add({Answer::integer}, "EVAL", script, "1", key), {}, by).integer == 1;
 }
 
 template <class CascorWhenUsed>

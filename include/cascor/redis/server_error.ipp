@@ -51,6 +51,8 @@ inline constexpr std::array known_errors{
     KnownError{"ERR DB index", ErrorCode::response,
                "Give a database that the server has (`databases` in redis.conf) at the end of redis_url."},
     KnownError{"ERR SELECT", ErrorCode::response, "Give database 0: a Redis Cluster has no other."},
+    KnownError{"ERR This instance has cluster support disabled", ErrorCode::response,
+               "The server is no Redis Cluster: name it alone in redis_url."},
     KnownError{"ERR unknown command", ErrorCode::response,
                "The server does not know the command: it needs Redis 6 or later."},
 };

@@ -1,0 +1,369 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <utility>
+
+#include "cascor/redis/cluster.hpp"
+#include "cascor/redis/server_error.hpp"
+
+namespace cascor::inline CASCOR_CACHE_ABI::redis {
+namespace detail {
+
+// A redirect is followed so many times in one call, and so many times a node that is away, or says that the cluster is
+// changing, is asked for again.
+inline constexpr int most_redirects = 16;
+inline constexpr int most_failures = 4;
+// Past so many redirects two nodes do not agree yet: there is no hurry then.
+inline constexpr int redirects_in_haste = 3;
+// The map is asked for once in this time at the most, however many calls find it old.
+inline constexpr milliseconds between_refreshes{50};
+// How long one node may take to tell it, while there are others to ask.
+inline constexpr milliseconds patience_with_a_node{1000};
+
+}  // namespace detail
+
+template <class CascorWhenUsed>
+Cluster<CascorWhenUsed>::Cluster(RedisOptions each, std::vector<Endpoint> seeds)
+    : each_{std::move(each)}, seeds_{std::move(seeds)}, random_{each_.random} {}
+
+// ---- sending
+
+template <class CascorWhenUsed>
+void Cluster<CascorWhenUsed>::execute(const Server& pinned, const Commands& batch, std::span<Reply> replies,
+                                      const Terms& terms, Deadline by) {
+  const std::vector<Unit> units = Route::units_of(batch);
+  std::vector<Traveller> travellers;
+  for (const Unit& unit : units) travellers.push_back({&unit, pinned});
+  Backoff backoff{milliseconds{10}, milliseconds{200}};
+  std::fill(replies.begin(), replies.end(), Reply{});
+  int failures = 0;
+  for (int redirects = 0;; ++redirects) {
+    const bool may_fail = failures < detail::most_failures && redirects < detail::most_redirects && !by.passed();
+    // Half of what is left, while there is another try: a node that hangs may have been replaced meanwhile.
+    const milliseconds patience =
+        may_fail && each_.retry && terms.repeat == Repeat::safe ? by.remaining() / 2 + milliseconds{1} : by.remaining();
+    take_owners(travellers, by);
+    send(travellers, batch, terms, Deadline::sooner(by, {by.clock(), patience}));
+    if (stopper_.stopped()) stopper_.raise();
+
+    std::vector<Traveller> again;
+    bool changing = false;
+    for (Traveller& traveller : travellers) {
+      const Reply* refusal = nullptr;
+      for (const Reply& answer : traveller.answers) {
+        if (answer.is_error() && says_changing(answer.text)) refusal = &answer;
+      }
+      if (traveller.outcome.error) {
+        suspect();
+        const bool final = traveller.outcome.may_have_run && (terms.repeat == Repeat::unsafe || !each_.retry);
+        const ErrorCode code = traveller.outcome.error->code();
+        const bool of_the_node = code == ErrorCode::connection || code == ErrorCode::timeout;
+        if (final || !may_fail || !of_the_node) traveller.outcome.error->raise();
+        changing = true;
+        again.push_back({traveller.unit, nullptr});
+      } else if (refusal == nullptr || !may_fail) {
+        Route::place(*traveller.unit, traveller.answers, replies);
+      } else if (const auto redirect =
+                     redirect_in(refusal->text, traveller.to ? traveller.to->endpoint() : Endpoint{})) {
+        Server to = node_at(redirect->to, 0);
+        if (redirect->kind == Redirect::Kind::moved) suspect(to);
+        // A transaction cannot be asked for elsewhere while its keys move: it waits until they have.
+        const bool asking = redirect->kind == Redirect::Kind::ask;
+        const bool wait = asking && traveller.unit->commands(batch).commands() > 1;
+        changing = changing || wait;
+        again.push_back({traveller.unit, wait ? nullptr : std::move(to), asking && !wait});
+      } else {
+        suspect();
+        changing = true;
+        again.push_back({traveller.unit, nullptr});
+      }
+    }
+    if (again.empty()) return;
+    travellers = std::move(again);
+    if (changing) ++failures;
+    if (!changing && redirects < detail::redirects_in_haste) continue;
+    const milliseconds delay = backoff.next([this] { return random_(); });
+    stopper_.pause(std::min(delay, by.remaining()));
+  }
+}
+
+// Of a slot that nobody has the answer is there then.
+template <class CascorWhenUsed>
+void Cluster<CascorWhenUsed>::take_owners(std::vector<Traveller>& travellers, Deadline by) {
+  std::shared_ptr<const View> now;
+  for (Traveller& traveller : travellers) {
+    if (traveller.to) continue;
+    if (!now) now = view(by);
+    const std::size_t slot = traveller.unit->slot;
+    const std::size_t owner =
+        slot == Unit::any_slot ? random_() % now->servers.size() : std::size_t{now->map.owner(slot)};
+    if (owner < now->servers.size()) {
+      traveller.to = now->servers[owner];
+      continue;
+    }
+    Reply& nobody = traveller.answers.emplace_back();
+    nobody.kind = Reply::Kind::error;
+    nobody.text = "CLUSTERDOWN Hash slot not served: no node has slot " + std::to_string(slot);
+  }
+}
+
+template <class CascorWhenUsed>
+auto Cluster<CascorWhenUsed>::grouped(std::vector<Traveller>& travellers, const Commands& batch) -> std::vector<Group> {
+  std::vector<Group> groups;
+  for (Traveller& traveller : travellers) {
+    if (!traveller.to) continue;
+    auto group =
+        std::find_if(groups.begin(), groups.end(), [&traveller](const Group& one) { return one.to == traveller.to; });
+    if (group == groups.end()) group = groups.insert(group, Group{traveller.to});
+    group->travellers.push_back(&traveller);
+  }
+  // Two calls that each wait for a connection of the other's node would wait for ever: everybody asks in one order.
+  std::sort(groups.begin(), groups.end(), [](const Group& one, const Group& other) { return one.to < other.to; });
+  for (Group& group : groups) {
+    if (group.travellers.size() == 1 && !group.travellers.front()->asking) {
+      group.whole = &group.travellers.front()->unit->commands(batch);
+    } else {
+      for (const Traveller* const traveller : group.travellers) {
+        if (traveller->asking) group.own.add(Answer{Answer::status}, "ASKING");
+        group.own.add_batch(traveller->unit->commands(batch));
+      }
+    }
+    group.replies.resize(group.commands().commands());
+  }
+  return groups;
+}
+
+template <class CascorWhenUsed>
+void Cluster<CascorWhenUsed>::send(std::vector<Traveller>& travellers, const Commands& batch, const Terms& terms,
+                                   Deadline by) {
+  std::vector<Group> groups = grouped(travellers, batch);
+  if (groups.size() == 1) {
+    Group& only = groups.front();
+    only.outcome = only.to->try_run(only.commands(), only.replies, terms, by);
+    return hand_out(only, batch);
+  }
+  std::vector<typename Node<CascorWhenUsed>::Flight> flights;
+  flights.reserve(groups.size());
+  for (Group& group : groups) flights.push_back(group.to->launch(group.commands(), by));
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    groups[i].outcome = groups[i].to->land(std::move(flights[i]), groups[i].commands(), groups[i].replies, by);
+    hand_out(groups[i], batch);
+  }
+}
+
+template <class CascorWhenUsed>
+void Cluster<CascorWhenUsed>::hand_out(Group& group, const Commands& batch) {
+  auto next = group.replies.begin();
+  for (Traveller* const traveller : group.travellers) {
+    traveller->outcome = group.outcome;
+    if (group.outcome.error) continue;
+    if (traveller->asking) ++next;
+    const auto end = next + static_cast<std::ptrdiff_t>(traveller->unit->commands(batch).commands());
+    traveller->answers.assign(std::make_move_iterator(next), std::make_move_iterator(end));
+    next = end;
+  }
+}
+
+// ---- who there is
+
+template <class CascorWhenUsed>
+auto Cluster<CascorWhenUsed>::make_node(const Endpoint& endpoint, std::size_t max_connections) const -> Server {
+  RedisOptions options = each_;
+  options.endpoint = endpoint;
+  options.max_connections = max_connections;
+  if (each_.on_breaker) {
+    options.on_breaker = [tell = each_.on_breaker, name = to_string(endpoint)](BreakerState state,
+                                                                               std::string_view reason) {
+      tell(state, name + ": " + std::string{reason});
+    };
+  }
+  return std::make_shared<Node<CascorWhenUsed>>(std::move(options));
+}
+
+// One of `of_masters` that share the connections; 0: of those that are known, and maybe one more. A node whose share is
+// another one now is made anew; calls on the old one end there.
+template <class CascorWhenUsed>
+auto Cluster<CascorWhenUsed>::node_at(const Endpoint& endpoint, std::size_t of_masters) -> Server {
+  const std::lock_guard lock{mutex_};
+  Server& node = nodes_[to_string(endpoint)];
+  if (node && of_masters == 0) return node;
+  if (of_masters == 0) of_masters = view_ ? view_->servers.size() + 1 : 1;
+  const std::size_t share = std::max<std::size_t>(each_.max_connections / of_masters, 1);
+  if (!node || node->pool().max != share) {
+    if (node) retire(*node);
+    node = make_node(endpoint, share);
+    if (stopper_.stopped()) node->stop();
+  }
+  return node;
+}
+
+// Under the lock.
+template <class CascorWhenUsed>
+void Cluster<CascorWhenUsed>::retire(const Node<CascorWhenUsed>& node) {
+  const RemoteStats counted = node.stats();
+  of_retired_.commands += counted.commands;
+  of_retired_.batches += counted.batches;
+  of_retired_.retries += counted.retries;
+  of_retired_.reconnects += counted.reconnects;
+}
+
+template <class CascorWhenUsed>
+void Cluster<CascorWhenUsed>::suspect(const Server& better) {
+  const std::lock_guard lock{mutex_};
+  suspected_ = true;
+  if (better) better_ = better;
+}
+
+template <class CascorWhenUsed>
+auto Cluster<CascorWhenUsed>::view(Deadline by) -> std::shared_ptr<const View> {
+  std::unique_lock lock{mutex_};
+  while (true) {
+    const bool recently = std::chrono::steady_clock::now() - last_refresh_ < detail::between_refreshes;
+    if (view_ && (!suspected_ || recently || refreshing_)) return view_;
+    if (!refreshing_) return refreshed(lock, by);
+    // Nobody knows yet: the one who is asking will.
+    if (!refreshed_.wait_for(lock, std::min(by.remaining(), milliseconds{std::chrono::hours{24}}),
+                             [this] { return !refreshing_; })) {
+      throw TimeoutError{"Timeout while the nodes of the Redis Cluster were looked for",
+                         "Give the call more time, or see whether the nodes in redis_url answer."};
+    }
+  }
+}
+
+// Under the lock, which it lets go of while it asks.
+template <class CascorWhenUsed>
+auto Cluster<CascorWhenUsed>::refreshed(std::unique_lock<std::mutex>& lock, Deadline by)
+    -> std::shared_ptr<const View> {
+  refreshing_ = true;
+  suspected_ = false;
+  const Server better = std::exchange(better_, nullptr);
+  lock.unlock();
+  std::shared_ptr<View> fresh;
+  std::shared_ptr<const CacheError> error;
+  std::exception_ptr failed;
+  try {
+    for (const Server& server : whom_to_ask(better)) {
+      auto map = ask_for_slots(server, by, error);
+      if (!map) continue;
+      fresh = std::make_shared<View>();
+      fresh->map = *std::move(map);
+      for (const Endpoint& master : fresh->map.masters()) {
+        fresh->servers.push_back(node_at(master, fresh->map.masters().size()));
+      }
+      break;
+    }
+  } catch (...) {  // out of memory
+    failed = std::current_exception();
+  }
+  lock.lock();
+  refreshing_ = false;
+  being_asked_.clear();
+  last_refresh_ = std::chrono::steady_clock::now();
+  refreshed_.notify_all();
+  if (fresh) {
+    fresh->version = view_ ? view_->version + (fresh->map == view_->map ? 0 : 1) : 1;
+    view_ = fresh;
+    std::erase_if(nodes_, [this, &fresh](const auto& named) {
+      const auto& servers = fresh->servers;
+      if (std::find(servers.begin(), servers.end(), named.second) != servers.end()) return false;
+      retire(*named.second);
+      return true;
+    });
+    return view_;
+  }
+  suspected_ = true;
+  if (view_) return view_;
+  if (failed) std::rethrow_exception(failed);
+  if (error) error->raise();
+  throw ConnectionError{"Error connecting to Redis Cluster: no node in redis_url told of it",
+                        "Name nodes of one cluster in redis_url."};
+}
+
+// Whoever seems to know more, then the masters in no order, then the seeds by their names.
+template <class CascorWhenUsed>
+auto Cluster<CascorWhenUsed>::whom_to_ask(const Server& first) -> std::vector<Server> {
+  std::vector<Server> servers;
+  {
+    const std::lock_guard lock{mutex_};
+    if (view_) servers = view_->servers;
+  }
+  for (std::size_t i = servers.size(); i > 1; --i) std::swap(servers[i - 1], servers[random_() % i]);
+  if (first) servers.insert(servers.begin(), first);
+  for (const Endpoint& seed : seeds_) servers.push_back(make_node(seed, 1));
+  const std::lock_guard lock{mutex_};
+  if (stopper_.stopped()) stopper_.raise();  // or stop() will find them
+  being_asked_ = servers;
+  return servers;
+}
+
+template <class CascorWhenUsed>
+auto Cluster<CascorWhenUsed>::ask_for_slots(const Server& server, Deadline by, std::shared_ptr<const CacheError>& error)
+    -> std::optional<SlotMap<CascorWhenUsed>> {
+  Commands batch;
+  batch.add({Answer::any}, "CLUSTER", "SLOTS");
+  Reply reply;
+  const Deadline soon = Deadline::sooner(by, {by.clock(), detail::patience_with_a_node});
+  const Outcome outcome = server->try_run(batch, {&reply, 1}, {.may_share = false, .past_breaker = true}, soon);
+  if (outcome.error) {
+    error = outcome.error;
+    return std::nullopt;
+  }
+  if (reply.is_error()) {
+    error = server_error(reply.text);
+    return std::nullopt;
+  }
+  return SlotMap<CascorWhenUsed>::from(reply, server->endpoint());
+}
+
+template <class CascorWhenUsed>
+auto Cluster<CascorWhenUsed>::masters(Deadline by) -> Masters {
+  const auto now = view(by);
+  return {now->servers, now->version};
+}
+
+// ---- seen from outside
+
+template <class CascorWhenUsed>
+PoolState Cluster<CascorWhenUsed>::pool() const {
+  const std::lock_guard lock{mutex_};
+  PoolState all;
+  for (const auto& [name, node] : nodes_) {
+    const PoolState one = node->pool();
+    all.size += one.size;
+    all.in_use += one.in_use;
+    all.waiting += one.waiting;
+    all.max += one.max;
+  }
+  return all;
+}
+
+template <class CascorWhenUsed>
+RemoteStats Cluster<CascorWhenUsed>::stats() const {
+  const std::lock_guard lock{mutex_};
+  RemoteStats all = of_retired_;
+  for (const auto& [name, node] : nodes_) {
+    const RemoteStats one = node->stats();
+    all.commands += one.commands;
+    all.batches += one.batches;
+    all.retries += one.retries;
+    all.reconnects += one.reconnects;
+    if (one.breaker != "closed" && all.breaker != "open") all.breaker = one.breaker;
+  }
+  return all;
+}
+
+template <class CascorWhenUsed>
+void Cluster<CascorWhenUsed>::stop() noexcept {
+  stopper_.stop();
+  const std::lock_guard lock{mutex_};
+  for (const auto& [name, node] : nodes_) node->stop();
+  for (const Server& node : being_asked_) node->stop();
+}
+
+#if defined(CASCOR_CACHE_COMPILED)
+template class Cluster<>;
+#endif
+
+}  // namespace cascor::inline CASCOR_CACHE_ABI::redis
