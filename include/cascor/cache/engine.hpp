@@ -11,10 +11,9 @@
 #include <string_view>
 #include <vector>
 
-#include "cascor/cache/parts_above.hpp"
 #include "cascor/cache/report.hpp"
 #include "cascor/config/cache_config.hpp"
-#include "cascor/core/events.hpp"
+#include "cascor/core/clock.hpp"
 #include "cascor/core/key.hpp"
 #include "cascor/core/log.hpp"
 #include "cascor/core/only_if.hpp"
@@ -24,7 +23,15 @@
 #include "cascor/memory/entry.hpp"
 #include "cascor/memory/stored_value.hpp"
 
+namespace cascor::inline CASCOR_CACHE_ABI {
+class EventBus;
+class EventSink;
+}  // namespace cascor::inline CASCOR_CACHE_ABI
+
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
+
+template <class CascorWhenUsed = void>
+class PartsAbove;
 
 /// What a read found, still encoded or in whatever form memory keeps it.
 struct Found {

@@ -7,11 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "cascor/cache/engine.hpp"
 #include "cascor/version.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
-
-class Engine;
 
 /// One such part. It is made as `Part{engine}`, and known by `Part::part_name`.
 class PartAbove {
@@ -26,7 +25,7 @@ class PartAbove {
 };
 
 /// The mutex guards the list; no part is made, ended or destroyed under it. Safe from any thread.
-template <class CascorWhenUsed = void>
+template <class CascorWhenUsed>
 class PartsAbove {
  public:
   PartsAbove() = default;

@@ -8,8 +8,10 @@
 #include <utility>
 
 #include "cascor/cache/engine_parts.hpp"
+#include "cascor/cache/parts_above.hpp"
 #include "cascor/cache/tiered_engine.hpp"
 #include "cascor/cache/write_behind.hpp"
+#include "cascor/core/events.hpp"
 #include "cascor/redis/server_error.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {

@@ -129,6 +129,12 @@ class EventHub final : public PartAbove {
   const std::shared_ptr<EventTable<CascorWhenUsed>> table_;
 };
 
+/// The hub of an engine.
+template <class CascorWhenUsed = void>
+EventHub<CascorWhenUsed>& events_of(Engine& engine) {
+  return engine.above().template get<EventHub<CascorWhenUsed>>(engine);
+}
+
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail
 
 #if !defined(CASCOR_CACHE_COMPILED)

@@ -1,13 +1,14 @@
 // Publish and subscribe, as a cache offers it: the bodies of BasicCacheView's members, which only declares them.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "cascor/cache/cache_view.hpp"
-#include "cascor/training/event_hub.hpp"
+#include "cascor/core/events.hpp"
 #include "cascor/training/message.hpp"
 #include "cascor/training/subscription.hpp"
 
@@ -21,12 +22,7 @@ std::vector<std::string> names_in(const Names& names) {
   for (const auto& name : names) all.emplace_back(std::string_view{name});
   return all;
 }
-/// The hub of an engine.
-template <class CascorWhenUsed = void>
-EventHub<CascorWhenUsed>& events_of(Engine& engine) {
-  return engine.above().template get<EventHub<CascorWhenUsed>>(engine);
-}
-/// Makes a subscription on the engine's hub.
+/// Makes a subscription on the engine's hub, to channels or to patterns.
 CASCOR_CACHE_FN Subscription subscribe(Engine& engine, TopicKind kind, std::vector<std::string> names,
                                        std::function<void(const Message&)> handler, std::function<void()> on_gap,
                                        TimePoint until);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cascor/cache/report.hpp"
+#include "cascor/training/event_hub.hpp"
 #include "cascor/training/pubsub.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
