@@ -9,5 +9,6 @@
 #include "cascor/core/errors.hpp"
 #include "cascor/core/log.hpp"
 #include "cascor/core/result.hpp"
+#include "cascor/training/history.hpp"
 #include "cascor/training/pubsub.hpp"
 #include "cascor/version.hpp"

@@ -12,6 +12,10 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI {
 
+// Of the room above, training/, which defines the members that name it.
+template <class CascorWhenUsed>
+class History;
+
 /// A cache: Redis or memory as the configuration says, with values encoded by `C`. Its calls are those of
 /// BasicCacheView.
 ///
@@ -41,6 +45,24 @@ class BasicCacheManager : public BasicCacheView<C> {
     config.redis_url = url;
     return BasicCacheManager{config};
   }
+
+  // ---- the durable record of training runs
+
+  /// The history of a run: a cheap handle, which asks nothing yet. Throws DataError for a name that can be none: empty,
+  /// over 128 bytes, not UTF-8, beginning with a dot, or with a slash, a backslash or a control character in it.
+  template <class CascorWhenUsed = void>
+  History<CascorWhenUsed> history(std::string_view run);
+  /// The names of all runs, in the order of their start. One round trip; in memory one look at each journal.
+  template <class CascorWhenUsed = void>
+  std::vector<std::string> runs();
+  /// Writes a run's records, or adds those that the file lacks, to a journal at `path` (JSON Lines); how many the run
+  /// has. In pages: memory stays bounded. Throws ResponseError where the file cannot be written or holds another run,
+  /// and what a server that is away says.
+  template <class CascorWhenUsed = void>
+  std::size_t export_run(std::string_view run, const std::filesystem::path& path);
+  /// Appends the records of a journal to a run, those that it lacks; how many the file has. As export_run().
+  template <class CascorWhenUsed = void>
+  std::size_t import_run(const std::filesystem::path& path, std::string_view run);
 
   // ---- seeing inside
 

@@ -51,6 +51,26 @@ struct Write {
   bool background = false;  ///< queue it, whatever the configuration says
 };
 
+/// What is to be done with the server by who knows more commands than the engine does. May be called again after it has
+/// failed.
+class RemoteCall {
+ public:
+  RemoteCall() = default;
+  RemoteCall(const RemoteCall&) = delete;
+  RemoteCall& operator=(const RemoteCall&) = delete;
+  virtual ~RemoteCall() = default;
+  virtual void operator()(KeyValueStore& store, Deadline by) const = 0;
+};
+template <class Call>
+class RemoteCallOf final : public RemoteCall {
+ public:
+  explicit RemoteCallOf(const Call& call) noexcept : call_{call} {}
+  void operator()(KeyValueStore& store, Deadline by) const override { call_(store, by); }
+
+ private:
+  const Call& call_;
+};
+
 /// By when a call has to end at the latest, whatever the configuration grants it: what with_deadline() asks for.
 inline constexpr TimePoint whenever = TimePoint::max();
 
@@ -97,6 +117,12 @@ class Engine {
   virtual std::size_t publish(std::string_view channel, std::string_view payload, EventSink& here, TimePoint until) = 0;
   /// Redis's channels; null where memory is the backend, or the cache is disabled.
   virtual EventBus* events() noexcept = 0;
+  /// Has the call done if Redis is the backend and serves; false where it is not, or is away and who calls is to keep
+  /// what there is: also a call that failed may have had its effect. Throws what the server refuses, and, with `strict`
+  /// or without a fallback, that it is away.
+  virtual bool remotely(const RemoteCall& call, TimePoint until) = 0;
+  /// Would remotely() ask the server now?
+  virtual bool is_served_remotely() const noexcept = 0;
   /// What the rooms above keep with this engine.
   virtual PartsAbove<>& above() noexcept = 0;
   /// By when a round trip of a call that has to end by `until` has to end.

@@ -59,7 +59,9 @@ class Journal {
   Entries await(RecordId after, std::size_t most, milliseconds patience);
   /// Forces to the disk what is not there yet. Never throws.
   void sync() noexcept;
-  /// Lets go of the right to write.
+  /// Takes the right to write, which append() takes by itself. Throws as append() does.
+  void claim();
+  /// Lets go of it.
   void close_writer();
   bool is_writing() const;
   const std::string& path() const noexcept { return options_.path; }

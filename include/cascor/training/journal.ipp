@@ -428,6 +428,12 @@ void Journal<CascorWhenUsed>::sync() noexcept {
 }
 
 template <class CascorWhenUsed>
+void Journal<CascorWhenUsed>::claim() {
+  const Lock lock{mutex_};
+  if (!writer_ || !is_at_path(writer_->fd())) open_writer();
+}
+
+template <class CascorWhenUsed>
 void Journal<CascorWhenUsed>::close_writer() {
   sync();
   const Lock lock{mutex_};
