@@ -202,6 +202,21 @@ struct EngineParts {
     if (config.strict) failed->raise();
     return refused(*failed);
   }
+  // See Engine.
+  bool remotely(const RemoteCall& call, TimePoint until) {
+    if (!is_remote()) return false;
+    return served<bool>(
+        until,
+        [&](Deadline by) {
+          call(*remote.store, by);
+          return true;
+        },
+        [&](const CacheError*) { return fallback->live() ? std::nullopt : std::optional{false}; },
+        [&](const CacheError& error) {
+          error.raise();
+          return false;
+        });
+  }
   std::shared_ptr<const CacheError> out_of_time_after(const CacheError& error) const {
     return std::make_shared<const Later<TimeoutError>>(
         "Timeout while Redis on " + remote.server + " came and went; it said: " + error.what(), error.hint());

@@ -43,7 +43,7 @@ class TieredEngine final : public Engine {
   Reply command(std::span<const std::string_view> arguments, TimePoint until) override;
   std::size_t publish(std::string_view channel, std::string_view payload, EventSink& here, TimePoint until) override;
   EventBus* events() noexcept override { return parts_.remote.events.get(); }
-  bool remotely(const RemoteCall& call, TimePoint until) override;
+  bool remotely(const RemoteCall& call, TimePoint until) override { return parts_.remotely(call, until); }
   bool is_served_remotely() const noexcept override { return parts_.is_remote() && parts_.fallback->live(); }
   PartsAbove<>& above() noexcept override { return above_; }
   Deadline deadline(TimePoint until) const override { return parts_.deadline(until); }
@@ -515,23 +515,6 @@ bool TieredEngine<CascorWhenUsed>::flush(TimePoint until) {
   const auto left = until == whenever ? milliseconds::max() : std::chrono::ceil<milliseconds>(until - p.clock->now());
   const Deadline by{*p.clock, left};
   return behind_.flush(by) && p.fallback->await_return(by);
-}
-
-template <class CascorWhenUsed>
-bool TieredEngine<CascorWhenUsed>::remotely(const RemoteCall& call, TimePoint until) {
-  Parts& p = parts_;
-  if (!p.is_remote()) return false;
-  return p.template served<bool>(
-      until,
-      [&](Deadline by) {
-        call(*p.remote.store, by);
-        return true;
-      },
-      [&](Why) { return p.fallback->live() ? std::nullopt : std::optional{false}; },
-      [&](const CacheError& error) {
-        error.raise();
-        return false;
-      });
 }
 
 template <class CascorWhenUsed>
