@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <ranges>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cascor/cache.hpp"
@@ -243,6 +245,41 @@ TEST_CASE("a deadline that has passed is a TimeoutError without a word to the se
   config.strict = true;
   CacheManager strict{config};
   CHECK_THROWS_AS(strict.with_deadline(0ms).get("k"), cascor::TimeoutError);
+}
+
+TEST_CASE("a deadline of centuries is none, and one of no number has passed") {
+  RedisServer server;
+  CapturedLog log;
+  CacheManager cache{config_for(server, log)};
+  CHECK(cache.with_deadline(std::chrono::hours::max()).set("k", 1));
+  CHECK(cache.with_deadline(std::chrono::duration<double>::max()).get("k"));
+  CHECK(cache.with_deadline(std::chrono::hours::min()).get("k").status() == CacheStatus::error);
+  const std::chrono::duration<double> no_number{std::numeric_limits<double>::quiet_NaN()};
+  CHECK(cache.with_deadline(no_number).get("k").status() == CacheStatus::error);
+}
+
+TEST_CASE("set_many walks what it is given once, as it may be computed on the way") {
+  OnMemory backend;
+  CacheManager cache{backend.config()};
+  int computed = 0;
+  const std::vector<int> numbers{1, 2, 3};
+  const auto entries = numbers | std::views::transform([&computed](int number) {
+                         ++computed;
+                         return std::pair{"number:" + std::to_string(number), number};
+                       });
+  CHECK(cache.set_many(entries).size() == 3);
+  CHECK(computed == 3);
+  CHECK(*cache.get<int>("number:3") == 3);
+}
+
+TEST_CASE("what stands in a session is in no message, also where it does not decode") {
+  RedisServer server;
+  CapturedLog log;
+  CacheManager cache{config_for(server, log)};
+  server.raw("SET", "cascor:session:secret-id", "{token: hunter2}");
+  const auto result = cache.get("session:secret-id");
+  REQUIRE(result.error() != nullptr);
+  CHECK(result.error()->what() == std::string{"the value under cascor:session:*** does not decode"});
 }
 
 TEST_CASE("a view of a memory cache serves whatever its deadline") {

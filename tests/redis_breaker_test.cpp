@@ -122,6 +122,22 @@ TEST_CASE("each failure to find it back doubles the wait, up to two seconds, of 
   }
 }
 
+TEST_CASE("a server that is refused at once is looked for again within 200 ms, however long it has been away") {
+  CircuitBreaker breaker;
+  TimePoint now = start;
+  for (int i = 0; i < 50; ++i) {
+    breaker.failed(now, ~std::uint64_t{0}, true);
+    CHECK(breaker.wait(now) <= 200ms);
+    now += breaker.wait(now);
+    REQUIRE(breaker.may_pass(now, 1s));
+  }
+  breaker.failed(now, least, false);  // from then on it costs a time-out to ask
+  now += breaker.wait(now);
+  REQUIRE(breaker.may_pass(now, 1s));
+  breaker.failed(now, least, false);
+  CHECK(breaker.wait(now) > 100ms);
+}
+
 TEST_CASE("calls that were under way when it opened do not make it wait longer") {
   CircuitBreaker breaker = opened_at(start);
   for (int i = 0; i < 50; ++i) breaker.failed(start + 1ms, least);

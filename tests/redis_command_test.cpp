@@ -140,6 +140,7 @@ TEST_CASE("reads and writes that only set a state may be sent twice, what adds m
                                               {"EVAL", "x", "0"},
                                               {"SET", "k", "v", "nx"},
                                               {"SET", "k", "v", "PX", "5", "GET"},
+                                              {"SET", "k", "v", "IFEQ", "w"},
                                               {"EXPIRE", "k", "5", "NX"},
                                               {"GETDEL", "k"},
                                               {"CONFIG", "SET", "x", "y"},

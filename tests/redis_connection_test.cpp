@@ -272,6 +272,17 @@ TEST_CASE("an array of another length than was asked for is not an answer") {
   CHECK_THROWS_AS(connection.execute(Batch{}.add({Answer::array, 1}, "MGET", "a"), in(10s)), ConnectionError);
 }
 
+TEST_CASE("a server that says more than it is asked while it is greeted is not believed") {
+  ScriptedServer server{[](ScriptedConnection& c, std::size_t) {
+    c.send("+OK\r\n$6\r\nforged\r\n");
+    c.listen_in_silence();
+  }};
+  const RedisOptions options = options_for(server);
+  CHECK(what_of<ConnectionError>([&] {
+          Connection{options, in(10s)};
+        }) == "Error connecting to Redis on " + server.address() + ": more was answered than asked");
+}
+
 TEST_CASE("a connection to which more was said than was asked is not used again") {
   ScriptedServer server{after_introduction({"$1\r\na\r\n$6\r\nsecond\r\n"})};
   const RedisOptions options = options_for(server);

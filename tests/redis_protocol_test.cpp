@@ -138,6 +138,31 @@ TEST_CASE("an array of many elements comes through whole") {
   for (std::size_t i = 0; i < count; ++i) REQUIRE(reply.elements[i].integer == static_cast<std::int64_t>(i));
 }
 
+TEST_CASE("arrays in arrays come through whole, with what stands behind them, however they are cut") {
+  const std::string bytes = "*3\r\n*2\r\n$2\r\nab\r\n*1\r\n*0\r\n$1\r\nc\r\n*1\r\n:5\r\n*2\r\n+x\r\n*-1\r\n:7\r\n";
+  const std::vector<std::string> expected{"[[\"ab\" [[] ] ] \"c\" [5 ] ]", "[+x nil ]", "7"};
+  for (std::size_t piece = 1; piece <= bytes.size(); ++piece) {
+    ReplyReader reader;
+    std::vector<std::string> replies;
+    for (std::size_t at = 0; at < bytes.size(); at += piece) {
+      reader.feed(std::string_view{bytes}.substr(at, piece));
+      for (auto& reply : all_of(reader)) replies.push_back(std::move(reply));
+    }
+    REQUIRE(replies == expected);
+    REQUIRE_FALSE(reader.holds_bytes());
+  }
+}
+
+TEST_CASE("a reader within an array holds bytes, though all that came are elements of it") {
+  ReplyReader reader;
+  reader.feed("*2\r\n:1\r\n");
+  CHECK_FALSE(reader.next());
+  CHECK(reader.holds_bytes());
+  reader.feed(":2\r\n");
+  CHECK(shown(reader.next().value()) == "[1 2 ]");
+  CHECK_FALSE(reader.holds_bytes());
+}
+
 TEST_CASE("an array's header that claims the moon is refused before memory is taken for it") {
   const auto header = GENERATE("*2147483647\r\n", "*16777217\r\n", "*1\r\n*2147483647\r\n");
   CHECK(refusal_of(header) == "an answer that is not Redis's protocol: larger than any answer");

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -70,8 +71,10 @@ class BasicCacheView {
   template <class Rep, class Period>
   BasicCacheView with_deadline(std::chrono::duration<Rep, Period> time) const {
     BasicCacheView sooner = *this;
-    const auto& clock = engine().clock();
-    sooner.until_ = std::min(until_, Deadline{clock, std::chrono::ceil<milliseconds>(time)}.at());
+    constexpr long double most = 1e15;  // of milliseconds: more than a clock can tell
+    const long double count = std::chrono::duration<long double, std::milli>{time}.count();
+    const milliseconds within{count > 0 ? static_cast<milliseconds::rep>(std::ceil(std::min(count, most))) : 0};
+    sooner.until_ = std::min(until_, Deadline{engine().clock(), within}.at());
     return sooner;
   }
 
@@ -315,9 +318,14 @@ class BasicCacheView {
     } catch (const std::bad_alloc&) {
       throw;
     } catch (const std::exception& error) {
-      throw DataError{"the value for the key " + shown(key) + " does not encode: " + error.what(),
+      throw DataError{"the value for the key " + shown(key) + " does not encode" + why(key, error),
                       "Store what the codec can write: for JSON text, UTF-8 strings and types with to_json."};
     }
+  }
+  // A codec may quote what it stumbled on, which is nobody's in a session.
+  std::string why(std::string_view key, const std::exception& error) const {
+    const FullKey full = names().full(Prefix::other, key);
+    return names().prefix_of(full.view()) == Prefix::session ? std::string{} : ": " + printable(error.what());
   }
   // Session ids are secrets: no message shows one.
   std::string shown(std::string_view key) const {
@@ -376,7 +384,7 @@ class BasicCacheView {
     } catch (const std::exception& error) {
       facts.status = CacheStatus::error;
       return CacheResult<T>{facts, std::make_shared<const DataError>(
-                                       "the value under " + shown(key) + " does not decode: " + error.what(),
+                                       "the value under " + shown(key) + " does not decode" + why(key, error),
                                        "Read it as the type it was written as, or erase it.")};
     }
   }
@@ -397,19 +405,17 @@ class BasicCacheView {
   template <class R>
   std::vector<StoreResult> set_all(const R& entries, const SetOptions& options) {
     std::vector<std::string> full;
-    for (const auto& entry : entries) full.emplace_back(names().full_to_change(Prefix::other, entry.first).view());
     std::vector<detail::Write> writes;
-    writes.reserve(full.size());
-    for (const auto& entry : entries) {
-      const std::string& key = full[writes.size()];
+    for (const auto& entry : entries) {  // once: it may be computed as it is walked
+      const std::string& key = full.emplace_back(names().full_to_change(Prefix::other, entry.first).view());
       detail::Write& write = writes.emplace_back();
-      write.key = key;
       write.prefix = names().prefix_of(key);
       write.value = to_store(entry.second, key);
       write.ttl = options.ttl;
       write.only_if = options.only_if;
       write.background = options.background;
     }
+    for (std::size_t i = 0; i < writes.size(); ++i) writes[i].key = full[i];  // which do not move any more
     return engine().write(writes, until_);
   }
 

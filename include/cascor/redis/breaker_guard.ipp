@@ -33,7 +33,7 @@ void BreakerGuard<CascorWhenUsed>::failed(const CacheError& error) {
   const std::uint64_t random = random_();
   std::unique_lock lock{mutex_};
   const BreakerState before = breaker_.state();
-  breaker_.failed(options_.clock->now(), random);
+  breaker_.failed(options_.clock->now(), random, error.code() == ErrorCode::connection);
   at_rest_.store(false, std::memory_order_release);
   last_failure_ = error.what();
   hint_ = error.hint();

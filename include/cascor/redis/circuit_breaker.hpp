@@ -17,6 +17,7 @@ class CircuitBreaker {
   static constexpr int failures_to_open = 5;
   static constexpr milliseconds first_wait{100};
   static constexpr milliseconds longest_wait{2000};
+  static constexpr milliseconds longest_wait_where_cheap{200};
 
   BreakerState state() const noexcept { return state_; }
   int failures() const noexcept { return failures_; }
@@ -40,12 +41,15 @@ class CircuitBreaker {
   /// The server answered, whatever it said.
   void succeeded() noexcept { *this = {}; }
 
-  /// No connection, or a lost one, or no answer in time. `random`: 64 random bits; half of each wait is drawn.
-  void failed(TimePoint now, std::uint64_t random) noexcept {
+  /// No connection, or a lost one, or no answer in time. `random`: 64 random bits; half of each wait is drawn. `cheap`:
+  /// that was told at once, as a refused connection is; to find that out often costs nobody much, and the server's
+  /// return is noticed soon.
+  void failed(TimePoint now, std::uint64_t random, bool cheap = false) noexcept {
     ++failures_;
     // Calls that were under way when it opened tell it nothing new.
     if (state_ == BreakerState::open || failures_ < failures_to_open) return;
     state_ = BreakerState::open;
+    if (cheap) wait_ = std::min(wait_, longest_wait_where_cheap);
     const auto half = static_cast<std::uint64_t>(wait_.count()) / 2;
     next_ = now + milliseconds{static_cast<milliseconds::rep>(half + random % (half + 1))};
     wait_ = std::min(2 * wait_, longest_wait);

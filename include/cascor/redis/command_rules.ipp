@@ -87,8 +87,10 @@ CASCOR_CACHE_DEF CommandRule rule_for(std::span<const std::string_view> argument
   const bool quick_and_safe = listed(detail::quick_and_safe_commands);
   rule.may_share = quick_and_safe || listed(detail::quick_commands);
   if (quick_and_safe || listed(detail::safe_commands)) rule.repeat = Repeat::safe;
-  // A second SET … NX would find what the first one wrote; a second GET would give it for the value before.
-  if (name.text() == "SET" && detail::has_option(arguments, 3, " NX GET ")) rule.repeat = Repeat::unsafe;
+  // A second SET … NX (or IFEQ, of servers that have it) would find what the first one wrote; a second GET would give
+  // it for the value before.
+  if (name.text() == "SET" && detail::has_option(arguments, 3, " NX GET IFEQ IFNE IFDEQ IFDNE "))
+    rule.repeat = Repeat::unsafe;
   // The second of two that look at the expiry answers for the first.
   if (name.text().find("EXPIRE") != std::string_view::npos && arguments.size() > 3) rule.repeat = Repeat::unsafe;
   return rule;

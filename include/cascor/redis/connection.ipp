@@ -65,6 +65,10 @@ void Connection<CascorWhenUsed>::introduce(const RedisOptions& options, Deadline
     throw TimeoutError{before + error.what(), error.hint()};
   }
   served_ = false;
+  if (answered == batch.commands() && broken_) {
+    throw ConnectionError{before + "more was answered than asked",
+                          "Something other than Redis answers there: look at the host, the port and any proxies."};
+  }
   for (std::size_t i = 0; i < answered; ++i) {
     if (!replies[i].is_error()) continue;
     // A name is a courtesy to the operator: it may be refused for itself, and is the first to meet what refuses all.

@@ -216,6 +216,7 @@ std::optional<typename Pipeline<CascorWhenUsed>::Attempt> Pipeline<CascorWhenUse
     if (read_answers(seat, by)) finish(shared, nullptr);
   } catch (const TimeoutError& error) {
     attempt.error = detail::shared_or_null(error);
+    attempt.anything_sent = shared.sent > shared.parts[seat.part].first_byte;
     if (!get_off(seat, true)) return std::nullopt;
     if (!attempt.error) throw std::bad_alloc{};
     return attempt;

@@ -28,8 +28,9 @@ inline constexpr std::size_t max_array_depth = 32;
 inline constexpr std::size_t max_string_bytes = std::size_t{1} << 30;
 inline constexpr std::size_t max_line_bytes = std::size_t{1} << 20;
 
-/// Cuts a stream of bytes into replies. A reply that is one line or one string is taken from the buffer as it stands;
-/// arrays, and whatever may be wrong, go through hiredis. For one thread; after an error it is of no more use.
+/// Cuts a stream of bytes into replies. Lines and strings, alone or in an array, are taken from the buffer as they
+/// stand; arrays in arrays, and whatever may be wrong, go through hiredis. For one thread; after an error it is of no
+/// more use.
 template <class CascorWhenUsed = void>
 class ReplyReader {
  public:
@@ -51,7 +52,7 @@ class ReplyReader {
   /// if anything, and next() says what.
   std::size_t next_words(std::span<std::string_view> words) noexcept;
   /// Are there bytes that no reply has taken?
-  bool holds_bytes() const noexcept { return begin_ < end_ || within_array_; }
+  bool holds_bytes() const noexcept { return begin_ < end_ || missing_ > 0 || within_hiredis_; }
 
  private:
   enum class Cut : unsigned char { whole, incomplete, not_simple };
@@ -59,16 +60,21 @@ class ReplyReader {
     void operator()(redisReader* reader) const noexcept;
   };
 
+  Cut cut(Reply& into);
+  Cut cut_element(Reply& into);
   Cut cut_simple(Reply& into);
-  bool cut_by_hiredis(Reply& into);
+  Cut cut_by_hiredis(Reply& into);
+  bool begin_array();
 
   // What was received and not taken yet is [begin_, end_) of the buffer.
   std::unique_ptr<char[]> buffer_;
   std::size_t capacity_ = 0;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
-  Reply current_;              // what hiredis is building, across feeds
-  bool within_array_ = false;  // hiredis holds the beginning of a reply
+  Reply array_;                  // the outermost, whose elements are coming
+  std::size_t missing_ = 0;      // so many of them are still to come
+  Reply current_;                // what hiredis is building, across feeds
+  bool within_hiredis_ = false;  // it holds the beginning of a reply
   std::unique_ptr<redisReader, Free> reader_;
 };
 

@@ -61,7 +61,7 @@ CASCOR_CACHE_FN void* make_array(const redisReadTask* task, HiredisLength size) 
   const auto elements = static_cast<std::size_t>(size);
   std::size_t depth = 0;  // 0.14 has a limit of its own, 1.0 had none: destroying a reply goes as deep as it nests
   for (const redisReadTask* at = task; at != nullptr; at = at->parent) ++depth;
-  if (elements > max_array_elements || depth > max_array_depth) return nullptr;
+  if (elements > max_array_elements || depth >= max_array_depth) return nullptr;  // it is within another
   return make_reply(task, [&](Reply& reply) {
     reply.kind = Reply::Kind::array;
     // A header only claims its elements; memory is taken as they come.
@@ -123,16 +123,17 @@ CASCOR_CACHE_DEF void append_command(std::string& out, std::span<const std::stri
   constexpr std::size_t most_of_a_length = 24;
   std::size_t most = most_of_a_length;
   for (const std::string_view argument : arguments) most += most_of_a_length + argument.size();
-  const std::size_t before = out.size();
-  out.resize(before + most);  // one allocation, and the bytes are written once each
-  char* at = detail::write_length(out.data() + before, '*', arguments.size());
+  out.reserve(out.size() + most);  // one allocation, and the bytes are written once each
+  std::array<char, most_of_a_length>
+      length;  // NOLINT(cppcoreguidelines-pro-type-member-init): written before it is read
+  const auto append_length = [&](char type, std::size_t value) {
+    out.append(length.data(), detail::write_length(length.data(), type, value));
+  };
+  append_length('*', arguments.size());
   for (const std::string_view argument : arguments) {
-    at = detail::write_length(at, '$', argument.size());
-    at = std::copy(argument.begin(), argument.end(), at);
-    *at++ = '\r';
-    *at++ = '\n';
+    append_length('$', argument.size());
+    out.append(argument).append("\r\n", 2);
   }
-  out.resize(static_cast<std::size_t>(at - out.data()));
 }
 
 template <class CascorWhenUsed>
@@ -188,13 +189,48 @@ std::optional<Reply> ReplyReader<CascorWhenUsed>::next() {
 template <class CascorWhenUsed>
 bool ReplyReader<CascorWhenUsed>::next(Reply& into) {
   constexpr std::size_t most_kept = 1024 * 1024;
-  Cut cut = within_array_ ? Cut::not_simple : cut_simple(into);
-  if (cut == Cut::not_simple) cut = cut_by_hiredis(into) ? Cut::whole : Cut::incomplete;
+  const Cut end = cut(into);
   if (begin_ == end_ && capacity_ > most_kept) {  // a large value has passed: its memory is not needed for the next
     buffer_.reset();
     capacity_ = begin_ = end_ = 0;
   }
-  return cut == Cut::whole;
+  return end == Cut::whole;
+}
+
+template <class CascorWhenUsed>
+typename ReplyReader<CascorWhenUsed>::Cut ReplyReader<CascorWhenUsed>::cut(Reply& into) {
+  if (missing_ == 0 && (within_hiredis_ || !begin_array())) return cut_element(into);
+  for (; missing_ > 0; --missing_) {
+    if (cut_element(array_.elements.emplace_back()) == Cut::whole) continue;
+    array_.elements.pop_back();
+    return Cut::incomplete;
+  }
+  into = std::exchange(array_, Reply{});
+  return Cut::whole;
+}
+
+// What begins with an array's header, of as many elements as an answer may have: they are awaited from now on.
+template <class CascorWhenUsed>
+bool ReplyReader<CascorWhenUsed>::begin_array() {
+  if (begin_ == end_ || buffer_[begin_] != '*') return false;
+  const char* const last = buffer_.get() + end_;
+  const char* const line = buffer_.get() + begin_ + 1;
+  std::uint64_t elements = 0;
+  const auto [parsed, error] = std::from_chars(line, last, elements);
+  if (error != std::errc{} || last - parsed < 2 || parsed[0] != '\r' || parsed[1] != '\n') return false;
+  if (elements > max_array_elements) return false;
+  array_.kind = Reply::Kind::array;
+  // A header only claims its elements; memory is taken as they come.
+  array_.elements.reserve(std::min<std::size_t>(elements, 1024));
+  missing_ = elements;
+  begin_ += static_cast<std::size_t>(parsed + 2 - (line - 1));
+  return true;
+}
+
+template <class CascorWhenUsed>
+typename ReplyReader<CascorWhenUsed>::Cut ReplyReader<CascorWhenUsed>::cut_element(Reply& into) {
+  const Cut end = within_hiredis_ ? Cut::not_simple : cut_simple(into);
+  return end == Cut::not_simple ? cut_by_hiredis(into) : end;
 }
 
 // A status, an error, an integer, a string or a nil that stands whole at begin_. Anything that is not plainly one of
@@ -243,7 +279,7 @@ typename ReplyReader<CascorWhenUsed>::Cut ReplyReader<CascorWhenUsed>::cut_simpl
 // What is not plainly so is left where it is: there hiredis says what to make of it.
 template <class CascorWhenUsed>
 std::size_t ReplyReader<CascorWhenUsed>::next_words(std::span<std::string_view> words) noexcept {
-  if (within_array_ || begin_ == end_) return 0;
+  if (missing_ > 0 || within_hiredis_ || begin_ == end_) return 0;
   const char* at = buffer_.get() + begin_;
   const char* const last = buffer_.get() + end_;
   const auto number_after = [&at, last](char type, std::size_t most) -> std::optional<std::size_t> {
@@ -269,13 +305,13 @@ std::size_t ReplyReader<CascorWhenUsed>::next_words(std::span<std::string_view> 
 }
 
 template <class CascorWhenUsed>
-bool ReplyReader<CascorWhenUsed>::cut_by_hiredis(Reply& into) {
+typename ReplyReader<CascorWhenUsed>::Cut ReplyReader<CascorWhenUsed>::cut_by_hiredis(Reply& into) {
   constexpr std::size_t piece = 16 * 1024;
   while (true) {
     // In pieces: what hiredis does not need for this reply comes back, and it would move all of it down each time.
     const std::size_t some = std::min(end_ - begin_, piece);
     if (some > 0 && redisReaderFeed(reader_.get(), buffer_.get() + begin_, some) == REDIS_OK) begin_ += some;
-    within_array_ = true;
+    within_hiredis_ = true;
     void* done = nullptr;
     if (redisReaderGetReply(reader_.get(), &done) != REDIS_OK) {
       detail::refuse_bytes(reader_->err == REDIS_ERR_OOM ? "larger than any answer" : std::string{reader_->errstr});
@@ -284,14 +320,14 @@ bool ReplyReader<CascorWhenUsed>::cut_by_hiredis(Reply& into) {
     if (!detail::may_grow({reader_->buf + reader_->pos, reader_->len - reader_->pos})) {
       detail::refuse_bytes("larger than any answer");
     }
-    if (begin_ == end_) return false;
+    if (begin_ == end_) return Cut::incomplete;
   }
   // The reply was not whole before the last piece: what is left over is the end of that piece.
   begin_ -= reader_->len - reader_->pos;
   reader_->pos = reader_->len;
-  within_array_ = false;
+  within_hiredis_ = false;
   into = std::move(current_);
-  return true;
+  return Cut::whole;
 }
 
 #if defined(CASCOR_CACHE_COMPILED)

@@ -78,6 +78,10 @@ CASCOR_CACHE_DEF std::vector<Address> resolve(const std::string& host, std::uint
   if (detail::look_up(host, port, AI_NUMERICHOST, found) == 0) return found;
 
   const auto state = std::make_shared<detail::LookUp<void>>();
+  if (state->ended.fd() < 0) {
+    throw ConnectionError{"Error connecting to Redis on " + peer + ": Too many open files",
+                          "Raise the limit of open files, or give an address instead of a name."};
+  }
   try {
     std::thread{[state, host, port] { state->run(host, port); }}.detach();
   } catch (const std::system_error& error) {
