@@ -38,9 +38,10 @@ CASCOR_CACHE_FN std::size_t heap_of_json(const json& weighed) noexcept;
 /// The default codec: a value's JSON text and nothing else, so that any program can read and write it. A type of yours
 /// needs nlohmann's `to_json` and `from_json` (NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE writes both).
 struct JsonCodec {
+  // Of numbers it is known; asking nlohmann costs each program that includes this.
   template <class T>
-  requires std::is_constructible_v<json, const T&>
-  static std::string encode(const T& value) {
+  requires(std::is_arithmetic_v<T> || std::is_constructible_v<json, const T&>) static std::string
+      encode(const T& value) {
     if constexpr (std::is_same_v<T, json>) {
       return detail::dump_json(value);
     } else {

@@ -40,7 +40,7 @@ class SystemClock final : public Clock {
 #if defined(CLOCK_MONOTONIC_COARSE) && defined(__GLIBCXX__)
     timespec tick{};
     clock_gettime(CLOCK_MONOTONIC_COARSE, &tick);
-    return TimePoint{std::chrono::seconds{tick.tv_sec} + std::chrono::nanoseconds { tick.tv_nsec }};
+    return TimePoint{std::chrono::nanoseconds { tick.tv_sec * std::int64_t{1'000'000'000} + tick.tv_nsec }};
 #else
     return TimePoint::min();
 #endif
@@ -57,16 +57,16 @@ class ManualClock final : public Clock {
   /// Starts at an arbitrary moment well after the epoch, on both scales.
   ManualClock() = default;
 
-  TimePoint now() const noexcept override { return TimePoint{offset() + std::chrono::hours{1000}}; }
+  TimePoint now() const noexcept override { return TimePoint{after(1000)}; }
   WallTime wall() const noexcept override {
-    return WallTime{std::chrono::duration_cast<WallTime::duration>(offset()) + std::chrono::hours{24 * 365 * 55}};
+    return WallTime{std::chrono::duration_cast<WallTime::duration>(after(24 * 365 * 55))};
   }
   /// Moves both scales forward by `step` (backward if negative, on your own account).
   void advance(std::chrono::nanoseconds step) noexcept { offset_.fetch_add(step.count(), std::memory_order_acq_rel); }
 
  private:
-  std::chrono::nanoseconds offset() const noexcept {
-    return std::chrono::nanoseconds{offset_.load(std::memory_order_acquire)};
+  std::chrono::nanoseconds after(std::int64_t hours) const noexcept {
+    return std::chrono::nanoseconds{offset_.load(std::memory_order_acquire) + hours * 3'600'000'000'000};
   }
   std::atomic<std::int64_t> offset_{0};
 };
@@ -101,7 +101,7 @@ class Now {
 
  private:
   // A tick comes each 1 to 10 ms; a machine that is short of processors may be late with one, not by so much.
-  static constexpr std::chrono::milliseconds lateness{250};
+  static constexpr TimePoint::duration lateness = std::chrono::milliseconds{250};
 
   const Clock* clock_;
   TimePoint at_{};

@@ -5,7 +5,8 @@
 namespace cascor::inline CASCOR_CACHE_ABI {
 
 CASCOR_CACHE_DEF const std::shared_ptr<const Clock>& SystemClock::shared() {
-  static const std::shared_ptr<const Clock> clock = std::make_shared<SystemClock>();
+  static const SystemClock system;
+  static const std::shared_ptr<const Clock> clock{std::shared_ptr<const Clock>{}, &system};  // which owns nothing
   return clock;
 }
 

@@ -33,38 +33,43 @@ constexpr std::string_view to_string(ErrorCode code) noexcept {
 class CacheError : public std::runtime_error {
  public:
   CacheError(ErrorCode code, const std::string& what, const std::string& hint = {})
-      : std::runtime_error{what}, code_{code}, hint_{std::make_shared<const std::string>(hint)} {}
-  // Said, so that there is no move: what was moved from would have no hint to refer to.
+      : std::runtime_error{what}, code_{code}, hint_{hint} {}
+  // Said, so that there is no move: what was moved from would have lost its texts.
   CacheError(const CacheError&) noexcept = default;
   CacheError& operator=(const CacheError&) noexcept = default;
   ~CacheError() override = default;
 
   ErrorCode code() const noexcept { return code_; }
-  /// What to do about it, in a sentence; may be empty. Valid as long as this object.
-  const std::string& hint() const noexcept { return *hint_; }
+  /// What to do about it, in a sentence; may be empty.
+  std::string hint() const { return hint_.what(); }
 
   /// Throws a copy of this error as its own type, for an error that was kept in a result.
   [[noreturn]] virtual void raise() const { throw *this; }
   /// A shared copy of this error as its own type.
-  virtual std::shared_ptr<const CacheError> share() const { return std::make_shared<CacheError>(*this); }
+  template <class CascorWhenUsed = void>
+  detail::Dependent<std::shared_ptr<const CacheError>, CascorWhenUsed> share() const {
+    return detail::Dependent<std::shared_ptr<const CacheError>, CascorWhenUsed>{copy()};
+  }
+
+ protected:
+  /// A copy of its own type, made by `new`.
+  virtual const CacheError* copy() const { return new CacheError{*this}; }
 
  private:
   ErrorCode code_;
-  std::shared_ptr<const std::string> hint_;  // shared: copying an exception must not throw
+  std::runtime_error hint_;  // a text whose copies share it: copying an exception must not throw
 };
 
 namespace detail {
-/// Gives each error type its own raise() and share(), so that none is sliced on its way through a result.
+/// Gives each error type its own raise() and copy(), so that none is sliced on its way through a result.
 template <class Self, class Base, ErrorCode Code>
 class ErrorType : public Base {
  public:
   explicit ErrorType(const std::string& what, const std::string& hint = {}) : Base{Code, what, hint} {}
   [[noreturn]] void raise() const override { throw static_cast<const Self&>(*this); }
-  std::shared_ptr<const CacheError> share() const override {
-    return std::make_shared<Self>(static_cast<const Self&>(*this));
-  }
 
  protected:
+  const CacheError* copy() const override { return new Self{static_cast<const Self&>(*this)}; }
   /// For a type below: its code instead of this one's.
   ErrorType(ErrorCode code, const std::string& what, const std::string& hint) : Base{code, what, hint} {}
 };

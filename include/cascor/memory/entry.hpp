@@ -41,7 +41,7 @@ class Entry : public PolicyNode {
 
   std::string_view key() const noexcept {
     const char* const behind = reinterpret_cast<const char*>(this) + sizeof(Entry);
-    if (key_size_ != long_key) return {behind, key_size_};
+    if (key_size_ != long_key) return {behind, static_cast<std::size_t>(key_size_)};
     std::size_t size = 0;
     std::memcpy(&size, behind, sizeof size);
     return {behind + sizeof size, size};
