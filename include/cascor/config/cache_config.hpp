@@ -134,20 +134,22 @@ struct CacheConfig {
 
   ConfigOrigins origins{};
 
-  /// Reads `backend.cache` of the file, then `environment`, which wins. Unknown keys and unknown `CASCOR_CACHE_*`
-  /// variables are a WARNING with the nearest known name. The result has every field filled in and checked.
-  /// Throws ConfigError, with `file:line:column` or the variable's name, for a file that cannot be read or is over
-  /// 1 MiB and for everything that docs/configuration.md lists. Thread-safe; O(size of the file).
-  CASCOR_CACHE_FN static CacheConfig load(const std::filesystem::path& path,
-                                          const Environment& environment = process_environment());
+  /// Reads `backend.cache` of the file, then `environment` (left out, process_environment()), which wins. Unknown keys
+  /// and unknown `CASCOR_CACHE_*` variables are a WARNING with the nearest known name. The result has every field
+  /// filled in and checked. Throws ConfigError, with `file:line:column` or the variable's name, for a file that cannot
+  /// be read or is over 1 MiB and for everything that docs/configuration.md lists. Thread-safe; O(size of the file).
+  CASCOR_CACHE_FN static CacheConfig load(const std::filesystem::path& path, const Environment& environment);
+  CASCOR_CACHE_FN static CacheConfig load(const std::filesystem::path& path);
 
   /// The same for text that is at hand; `source_name` stands for the file's name in errors.
   CASCOR_CACHE_FN static CacheConfig parse(std::string_view yaml_text, std::string_view source_name,
-                                           const Environment& environment = process_environment());
+                                           const Environment& environment);
+  CASCOR_CACHE_FN static CacheConfig parse(std::string_view yaml_text, std::string_view source_name);
 
   /// What a program that names no configuration gets: the file that `CASCOR_CACHE_CONFIG` names, else
   /// `conf/app_config.yaml` if it is there, else the defaults; then `environment`, as in load().
-  CASCOR_CACHE_FN static CacheConfig load_default(const Environment& environment = process_environment());
+  CASCOR_CACHE_FN static CacheConfig load_default(const Environment& environment);
+  CASCOR_CACHE_FN static CacheConfig load_default();
 
   /// A copy with every default filled in (the key prefixes, `near_cache.prefixes`), checked as load() checks. What
   /// load() returned may have been changed since: a prefix that was a default follows the namespace. Throws ConfigError

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "cascor/config/cache_config.hpp"
+#include "cascor/config/environment.hpp"
 #include "cascor/config/fields.hpp"
 #include "cascor/config/sources.hpp"
 #include "cascor/config/text.hpp"
@@ -110,10 +111,11 @@ struct ConfigSteps {
       throw ConfigError{path.string() + ": " + std::generic_category().message(error),
                         "Give the path of a file that this process may read."};
     };
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file{std::fopen(path.c_str(), "rbe"), std::fclose};
+    const std::unique_ptr<Dependent<std::FILE, CascorWhenUsed>, int (*)(std::FILE*)> file{
+        std::fopen(path.c_str(), "rbe"), std::fclose};
     if (!file && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
     if (!file) refuse(errno);
-    String text(YamlDocument::max_bytes + 1, '\0');  // one more than is taken, so that too much shows
+    String text(YamlDocument<CascorWhenUsed>::max_bytes + 1, '\0');  // one more than is taken, so that too much shows
     text.resize(std::fread(text.data(), 1, text.size(), file.get()));
     if (std::ferror(file.get()) != 0) refuse(errno);  // a directory opens, and fails here
     return text;
@@ -162,6 +164,18 @@ CASCOR_CACHE_DEF CacheConfig CacheConfig::load_default(const Environment& enviro
   }
   constexpr const char* usual = "conf/app_config.yaml";
   return parse(Steps::read_config_file(usual).value_or(""), usual, environment);
+}
+
+CASCOR_CACHE_DEF CacheConfig CacheConfig::load(const std::filesystem::path& path) {
+  return load(path, detail::environment_now<CascorWhenUsed>());
+}
+
+CASCOR_CACHE_DEF CacheConfig CacheConfig::parse(std::string_view yaml_text, std::string_view source_name) {
+  return parse(yaml_text, source_name, detail::environment_now<CascorWhenUsed>());
+}
+
+CASCOR_CACHE_DEF CacheConfig CacheConfig::load_default() {
+  return load_default(detail::environment_now<CascorWhenUsed>());
 }
 
 CASCOR_CACHE_DEF CacheConfig CacheConfig::checked() const {

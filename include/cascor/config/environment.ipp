@@ -11,8 +11,11 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI {
 
-CASCOR_CACHE_DEF Environment process_environment() {
-  Environment result;
+namespace detail {
+
+template <class CascorWhenUsed>
+Dependent<Environment, CascorWhenUsed> environment_now() {
+  Dependent<Environment, CascorWhenUsed> result;
   if (environ == nullptr) return result;  // after clearenv()
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text{*entry};
@@ -21,8 +24,6 @@ CASCOR_CACHE_DEF Environment process_environment() {
   }
   return result;
 }
-
-namespace detail {
 
 CASCOR_CACHE_FN bool is_variable_name(std::string_view name) {
   constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
@@ -38,6 +39,7 @@ CASCOR_CACHE_DEF std::string expand_variables(std::string_view text, const Envir
     throw ConfigError{std::string{place} + ": found " + found + "; accepted: ${NAME} or ${NAME:default}",
                       "Set the variable, or give it a default: ${NAME:default}."};
   };
+  const Dependent<Environment, CascorWhenUsed>& variables = environment;
   std::string result;
   for (auto open = text.find("${"); open != std::string_view::npos; open = text.find("${")) {
     const auto close = text.find('}', open);
@@ -48,7 +50,7 @@ CASCOR_CACHE_DEF std::string expand_variables(std::string_view text, const Envir
     if (!is_variable_name(name)) refuse("'${' without the name of a variable after it");
     if (inside.find("${") != std::string_view::npos) refuse("a '${' inside the default of " + shown(name));
     result += text.substr(0, open);
-    if (const auto variable = environment.find(name); variable != environment.end()) {
+    if (const auto variable = variables.find(name); variable != variables.end()) {
       result += variable->second;
     } else if (colon != std::string_view::npos) {
       result += inside.substr(colon + 1);
@@ -61,4 +63,9 @@ CASCOR_CACHE_DEF std::string expand_variables(std::string_view text, const Envir
 }
 
 }  // namespace detail
+
+CASCOR_CACHE_DEF detail::Dependent<Environment, CascorWhenUsed> process_environment() {
+  return detail::environment_now<CascorWhenUsed>();
+}
+
 }  // namespace cascor::inline CASCOR_CACHE_ABI

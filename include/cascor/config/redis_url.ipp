@@ -98,27 +98,31 @@ CASCOR_CACHE_DEF std::string shown_url(std::string_view text) {
 /// One URL on its way into a RedisUrl. Each function takes its part, or throws.
 template <class CascorWhenUsed>
 class UrlReader {
- public:
-  explicit UrlReader(std::string_view text) : text_{text} {}
+  using View = Dependent<std::string_view, CascorWhenUsed>;
+  using Url = Dependent<RedisUrl, CascorWhenUsed>;
+  using Node = typename Url::Node;
 
-  RedisUrl read() {
+ public:
+  explicit UrlReader(View text) : text_{text} {}
+
+  Url read() {
     auto rest = take_scheme();
     refuse_late_at(rest);
-    if (rest.find('#') != std::string_view::npos)
+    if (rest.find('#') != View::npos)
       refuse("found '#'", "no fragment; a '#' in a user name, password or path is written %23");
     const auto question = rest.find('?');
-    if (question != std::string_view::npos) take_query(rest.substr(question + 1));
+    if (question != View::npos) take_query(rest.substr(question + 1));
     rest = rest.substr(0, question);
 
     const auto slash = rest.find('/');
     auto authority = rest.substr(0, slash);
-    const auto path = slash == std::string_view::npos ? std::string_view{} : rest.substr(slash);
+    const auto path = slash == View::npos ? View{} : rest.substr(slash);
     const auto at = authority.rfind('@');
-    if (at != std::string_view::npos) {
+    if (at != View::npos) {
       take_credentials(authority.substr(0, at));
       authority.remove_prefix(at + 1);
     }
-    if (url_.kind == RedisUrl::Kind::unix_socket) {
+    if (url_.kind == Url::Kind::unix_socket) {
       take_socket(authority, path);
     } else {
       take_nodes(authority);
@@ -128,14 +132,14 @@ class UrlReader {
   }
 
  private:
-  [[noreturn]] void refuse(const std::string& found, std::string_view accepted) const {
+  [[noreturn]] void refuse(const std::string& found, View accepted) const {
     throw ConfigError{"Redis URL " + shown_url(text_) + ": " + found + "; accepted: " + std::string{accepted},
                       "Correct the URL; docs/configuration.md shows every form."};
   }
 
-  std::string_view take_scheme() {
+  View take_scheme() {
     const auto end = text_.find("://");
-    if (end == std::string_view::npos) refuse(text_.empty() ? "found nothing" : "found no '://'", url_forms);
+    if (end == View::npos) refuse(text_.empty() ? "found nothing" : "found no '://'", url_forms);
     const auto name = text_.substr(0, end);
     for (const auto& scheme : url_schemes) {
       if (scheme.name != name) continue;
@@ -148,14 +152,14 @@ class UrlReader {
   }
 
   /// An '@' past the authority means that a password holds what ends the authority: nothing of it may be quoted.
-  void refuse_late_at(std::string_view rest) const {
-    const bool unix_socket = url_.kind == RedisUrl::Kind::unix_socket;  // a path may well hold an '@'
+  void refuse_late_at(View rest) const {
+    const bool unix_socket = url_.kind == Url::Kind::unix_socket;  // a path may well hold an '@'
     const auto end = rest.find_first_of(unix_socket ? "?#" : "/?#");
-    if (end != std::string_view::npos && rest.find('@', end) != std::string_view::npos)
+    if (end != View::npos && rest.find('@', end) != View::npos)
       refuse("found '@' after a '/', '?' or '#'", "these in a user name or password as %2F, %3F and %23");
   }
 
-  void take_query(std::string_view query) {
+  void take_query(View query) {
     const auto name = query.substr(0, query.find('='));
     if (is_database_query(query))
       take_database(query.substr(3));
@@ -167,10 +171,10 @@ class UrlReader {
     database_given_ = true;
   }
 
-  void take_credentials(std::string_view text) {
+  void take_credentials(View text) {
     const auto colon = text.find(':');
     const auto username = percent_decoded(text.substr(0, colon));
-    const auto password = percent_decoded(colon == std::string_view::npos ? "" : text.substr(colon + 1));
+    const auto password = percent_decoded(colon == View::npos ? "" : text.substr(colon + 1));
     if (!username || !password)
       refuse("found a '%' in the user name or password that two hexadecimal digits do not follow",
              "a character or its %NN; a '%' itself is written %25");
@@ -178,7 +182,7 @@ class UrlReader {
     url_.password = *password;
   }
 
-  void take_socket(std::string_view authority, std::string_view path) {
+  void take_socket(View authority, View path) {
     constexpr std::size_t longest = 107;  // what fits a sockaddr_un, with its end
     if (!authority.empty()) refuse("found a host", "unix:///path/of/socket, with three slashes");
     const auto decoded = percent_decoded(path);
@@ -188,24 +192,24 @@ class UrlReader {
     url_.path = *decoded;
   }
 
-  void take_nodes(std::string_view list) {
-    const bool sentinel = url_.kind == RedisUrl::Kind::sentinel;
+  void take_nodes(View list) {
+    const bool sentinel = url_.kind == Url::Kind::sentinel;
     if (list.empty()) refuse("found no host", url_forms);
     for (;;) {
       const auto comma = list.find(',');
       url_.nodes.push_back(node(list.substr(0, comma), sentinel ? 26379 : 6379));
-      if (comma == std::string_view::npos) break;
+      if (comma == View::npos) break;
       list.remove_prefix(comma + 1);
     }
-    if (!sentinel && url_.nodes.size() > 1) url_.kind = RedisUrl::Kind::cluster;
+    if (!sentinel && url_.nodes.size() > 1) url_.kind = Url::Kind::cluster;
   }
 
-  RedisUrl::Node node(std::string_view text, std::uint16_t default_port) const {
-    RedisUrl::Node result;
+  Node node(View text, std::uint16_t default_port) const {
+    Node result;
     std::size_t host_end = 0;
     if (text.starts_with('[')) {
       host_end = text.find(']');
-      if (host_end == std::string_view::npos) refuse("found a '[' without its ']'", "an IPv6 address as [::1]");
+      if (host_end == View::npos) refuse("found a '[' without its ']'", "an IPv6 address as [::1]");
       result.host = ipv6(text.substr(1, host_end - 1));
       ++host_end;
     } else {
@@ -222,7 +226,7 @@ class UrlReader {
   }
 
   /// The address as the system's resolver takes it: `%25eth0` of the URL is its zone, `%eth0`.
-  std::string ipv6(std::string_view text) const {
+  std::string ipv6(View text) const {
     const auto decoded = percent_decoded(text);
     const auto percent = decoded ? decoded->find('%') : std::string::npos;
     const bool zone_ok = percent == std::string::npos ||
@@ -233,7 +237,7 @@ class UrlReader {
     return *decoded;
   }
 
-  std::uint16_t port(std::string_view text, const std::string& host) const {
+  std::uint16_t port(View text, const std::string& host) const {
     const auto number = text.starts_with(':') ? parse_count(text.substr(1)) : std::nullopt;
     if (number && *number >= 1 && *number <= 65535) return static_cast<std::uint16_t>(*number);
     refuse("found " + (number ? "port " + std::to_string(*number) : "something else than a port") + " after host " +
@@ -241,41 +245,44 @@ class UrlReader {
            "a port from 1 to 65535; an IPv6 address as [::1]");
   }
 
-  void take_path(std::string_view path) {
+  void take_path(View path) {
     auto database = path;
-    if (url_.kind == RedisUrl::Kind::sentinel) {
+    if (url_.kind == Url::Kind::sentinel) {
       const auto slash = path.find('/');
       const auto master = percent_decoded(path.substr(0, slash));
       if (!master || master->empty() || !is_plain_text(*master))
         refuse("found no name of a master", "redis+sentinel://host[:port],…/master[/database]");
       url_.master_name = *master;
-      database = slash == std::string_view::npos ? std::string_view{} : path.substr(slash + 1);
+      database = slash == View::npos ? View{} : path.substr(slash + 1);
     }
     if (!database.empty()) {
       if (database_given_) refuse("found a database in the path and another after '?'", "one of the two");
       take_database(database);
     }
-    if (url_.kind == RedisUrl::Kind::cluster && url_.database != 0)
+    if (url_.kind == Url::Kind::cluster && url_.database != 0)
       refuse("found database " + std::to_string(url_.database) + " of a cluster", "database 0: a cluster has no other");
   }
 
-  void take_database(std::string_view text) {
+  void take_database(View text) {
     const auto number = parse_count(text);
     if (!number || *number > std::size_t{std::numeric_limits<int>::max()})
       refuse("found database " + shown(text), "a whole number from 0 to 2147483647");
     url_.database = static_cast<int>(*number);
   }
 
-  std::string_view text_;
-  RedisUrl url_;
+  View text_;
+  Url url_;
   bool database_given_ = false;
 };
 
 }  // namespace detail
 
-CASCOR_CACHE_DEF RedisUrl RedisUrl::parse(std::string_view text) { return detail::UrlReader<void>{text}.read(); }
+CASCOR_CACHE_DEF RedisUrl RedisUrl::parse(std::string_view text) {
+  return detail::UrlReader<CascorWhenUsed>{text}.read();
+}
 
-CASCOR_CACHE_DEF std::string to_string(const RedisUrl& url) {
+CASCOR_CACHE_DEF std::string to_string(const RedisUrl& shown) {
+  const detail::Dependent<RedisUrl, CascorWhenUsed>& url = shown;
   const bool unix_socket = url.kind == RedisUrl::Kind::unix_socket;
   const bool sentinel = url.kind == RedisUrl::Kind::sentinel;
   std::string text = unix_socket ? "unix" : url.tls ? "rediss" : "redis";

@@ -20,7 +20,7 @@ class YamlSettings {
  public:
   using String = Dependent<std::string, CascorWhenUsed>;
   using View = Dependent<std::string_view, CascorWhenUsed>;
-  using Node = Dependent<YamlNode, CascorWhenUsed>;
+  using Node = YamlNode<CascorWhenUsed>;
   using Named = Dependent<Places, CascorWhenUsed>;
 
   YamlSettings(Dependent<CacheConfig, CascorWhenUsed>& config, Named& places, const String& source,
@@ -42,7 +42,7 @@ class YamlSettings {
   }
 
   void require_map(const Node& node, const String& what) const {
-    if (node.kind != Node::Kind::map) refuse(node, what + ": found " + described(node.kind) + "; accepted: a map");
+    if (node.kind != Node::Kind::map) refuse(node, what + ": found " + node.kind_in_words() + "; accepted: a map");
   }
 
   /// The value of one key of an outer map, whose other keys are the application's. Null where there is none.
@@ -66,7 +66,7 @@ class YamlSettings {
     std::set<View> seen;
     for (std::size_t i = 0; i + 1 < map.children.size(); i += 2) {
       const auto& key = *map.children[i];
-      if (key.kind != Node::Kind::scalar) refuse(key, "found " + described(key.kind) + " as a key; accepted: text");
+      if (key.kind != Node::Kind::scalar) refuse(key, "found " + key.kind_in_words() + " as a key; accepted: text");
       if (!seen.insert(key.text).second)
         refuse(key, "found the key " + shown(prefix + key.text) + " twice; accepted: once");
       if (key.text == "<<") refuse(key, "found a merge key '<<'; accepted: the keys themselves");
@@ -100,11 +100,11 @@ class YamlSettings {
     } else if (value.kind == Node::Kind::list && field.is_list()) {
       for (const auto* item : value.children) {
         if (item->kind != Node::Kind::scalar)
-          refuse(*item, path + ": found " + described(item->kind) + "; accepted: text");
+          refuse(*item, path + ": found " + item->kind_in_words() + "; accepted: text");
         text += (item == value.children.front() ? "" : ", ") + expanded(*item);
       }
     } else {
-      refuse(mark, path + ": found " + described(value.kind) + "; accepted: " + field.accepted());
+      refuse(mark, path + ": found " + value.kind_in_words() + "; accepted: " + field.accepted());
     }
     if (const auto problem = field.take(text); !problem.empty()) refuse(value, path + ": " + problem);
     places_[path] = at(value);
@@ -129,7 +129,7 @@ class YamlSettings {
 
 CASCOR_CACHE_DEF void apply_yaml(CacheConfig& config, Places& places, std::string_view text, const std::string& source,
                                  const Environment& environment) {
-  const auto document = Dependent<YamlDocument, CascorWhenUsed>::parse(text, source);
+  const auto document = YamlDocument<CascorWhenUsed>::parse(text, source);
   YamlSettings<CascorWhenUsed>{config, places, source, environment}.apply(document.root());
 }
 

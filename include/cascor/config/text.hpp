@@ -13,14 +13,15 @@
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
 /// `1 0 true false yes no on off`, any case; nothing for any other text.
-CASCOR_CACHE_FN std::optional<bool> parse_flag(std::string_view text);
+CASCOR_CACHE_FN std::optional<Dependent<bool, CascorWhenUsed>> parse_flag(std::string_view text);
 
 /// A whole decimal number without a sign; nothing for any other text, or one past the type.
-CASCOR_CACHE_FN std::optional<std::size_t> parse_count(std::string_view text);
+CASCOR_CACHE_FN std::optional<Dependent<std::size_t, CascorWhenUsed>> parse_count(std::string_view text);
 
 /// Decimal seconds, fractions allowed, to the nearest millisecond; what is not zero never becomes zero. Nothing for
 /// any other text (an exponent, "nan", a unit). What is past the type becomes its largest or smallest value.
-CASCOR_CACHE_FN std::optional<std::chrono::milliseconds> parse_seconds(std::string_view text);
+CASCOR_CACHE_FN std::optional<Dependent<std::chrono::milliseconds, CascorWhenUsed>> parse_seconds(
+    std::string_view text);
 
 /// The inverse of parse_seconds: "3600", "0.5".
 CASCOR_CACHE_FN std::string seconds_text(std::chrono::milliseconds duration);

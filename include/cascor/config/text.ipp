@@ -13,7 +13,7 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
-CASCOR_CACHE_DEF std::optional<bool> parse_flag(std::string_view text) {
+CASCOR_CACHE_DEF std::optional<Dependent<bool, CascorWhenUsed>> parse_flag(std::string_view text) {
   std::string lower{text};
   for (char& c : lower)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
@@ -24,7 +24,7 @@ CASCOR_CACHE_DEF std::optional<bool> parse_flag(std::string_view text) {
   return std::nullopt;
 }
 
-CASCOR_CACHE_DEF std::optional<std::size_t> parse_count(std::string_view text) {
+CASCOR_CACHE_DEF std::optional<Dependent<std::size_t, CascorWhenUsed>> parse_count(std::string_view text) {
   std::size_t value = 0;
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value);
@@ -32,7 +32,8 @@ CASCOR_CACHE_DEF std::optional<std::size_t> parse_count(std::string_view text) {
   return value;
 }
 
-CASCOR_CACHE_DEF std::optional<std::chrono::milliseconds> parse_seconds(std::string_view text) {
+CASCOR_CACHE_DEF std::optional<Dependent<std::chrono::milliseconds, CascorWhenUsed>> parse_seconds(
+    std::string_view text) {
   using std::chrono::milliseconds;
   double seconds = 0;
   const char* const end = text.data() + text.size();

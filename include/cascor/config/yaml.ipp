@@ -70,12 +70,15 @@ CASCOR_CACHE_FN bool lacks_closing_quote(std::string_view text, int column) {
 /// Builds the tree from the parser's events.
 template <class CascorWhenUsed>
 class YamlTreeBuilder final : public YAML::EventHandler {
+  using Node = YamlNode<CascorWhenUsed>;
+  using Kind = typename Node::Kind;
+
  public:
-  YamlTreeBuilder(std::deque<YamlNode>& nodes, std::string_view text, const std::string& source)
+  YamlTreeBuilder(std::deque<Node>& nodes, std::string_view text, const std::string& source)
       : nodes_{nodes}, lines_{text}, source_{source} {}
 
   /// The root of the document that was read last; null where it was empty.
-  const YamlNode* root() const { return root_; }
+  const Node* root() const { return root_; }
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (root_ != nullptr)
@@ -83,27 +86,27 @@ class YamlTreeBuilder final : public YAML::EventHandler {
     anchors_.clear();
   }
   void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { add(YamlNode::Kind::null, mark, anchor); }
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { add(Kind::null, mark, anchor); }
   void OnAlias(const YAML::Mark& /*mark*/, YAML::anchor_t anchor) override { place(*anchors_.at(anchor)); }
   void OnScalar(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t anchor,
                 const std::string& value) override {
     if (!open_.empty() && open_.back().column >= 0 && lacks_closing_quote(lines_.from(mark), open_.back().column))
       refuse_yaml(source_, mark.line + 1, mark.column + 1, "not YAML: a quoted text without its closing quote");
-    add(YamlNode::Kind::scalar, mark, anchor).text = value;
+    add(Kind::scalar, mark, anchor).text = value;
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value style) override {
-    open(add(YamlNode::Kind::list, mark, anchor), style);
+    open(add(Kind::list, mark, anchor), style);
   }
   void OnSequenceEnd() override { open_.pop_back(); }
   void OnMapStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t anchor,
                   YAML::EmitterStyle::value style) override {
-    open(add(YamlNode::Kind::map, mark, anchor), style);
+    open(add(Kind::map, mark, anchor), style);
   }
   void OnMapEnd() override { open_.pop_back(); }
 
  private:
-  YamlNode& add(YamlNode::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
+  Node& add(Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
     auto& node = nodes_.emplace_back();
     node.kind = kind;
     node.line = mark.line + 1;
@@ -113,34 +116,35 @@ class YamlTreeBuilder final : public YAML::EventHandler {
     return node;
   }
 
-  void place(const YamlNode& node) {
+  void place(const Node& node) {
     if (open_.empty())
       root_ = &node;
     else
       open_.back().node->children.push_back(&node);
   }
 
-  void open(YamlNode& node, YAML::EmitterStyle::value style) {
+  void open(Node& node, YAML::EmitterStyle::value style) {
     open_.push_back({&node, style == YAML::EmitterStyle::Flow ? -1 : node.column - 1});
-    if (open_.size() > YamlDocument::max_depth)
+    if (open_.size() > YamlDocument<CascorWhenUsed>::max_depth)
       refuse_yaml(source_, node.line, node.column,
-                  "found lists and maps nested deeper than " + std::to_string(YamlDocument::max_depth));
+                  "found lists and maps nested deeper than " + std::to_string(YamlDocument<CascorWhenUsed>::max_depth));
   }
 
   struct Open {
-    YamlNode* node;
+    Node* node;
     int column;  // how far it is indented, from 0; -1 between brackets, where indentation means nothing
   };
 
-  std::deque<YamlNode>& nodes_;
-  YamlLines<void> lines_;
+  std::deque<Node>& nodes_;
+  YamlLines<CascorWhenUsed> lines_;
   const std::string& source_;
   std::vector<Open> open_;  // the lists and maps that have not ended, outermost first
-  std::map<YAML::anchor_t, const YamlNode*> anchors_;
-  const YamlNode* root_ = nullptr;
+  std::map<YAML::anchor_t, const Node*> anchors_;
+  const Node* root_ = nullptr;
 };
 
-CASCOR_CACHE_DEF YamlDocument YamlDocument::parse(std::string_view text, const std::string& source) {
+template <class CascorWhenUsed>
+YamlDocument<CascorWhenUsed> YamlDocument<CascorWhenUsed>::parse(std::string_view text, const std::string& source) {
   if (text.size() > max_bytes)
     throw ConfigError{
         source + ": found " + std::to_string(text.size()) + " bytes; accepted: at most " + std::to_string(max_bytes),
@@ -155,7 +159,7 @@ CASCOR_CACHE_DEF YamlDocument YamlDocument::parse(std::string_view text, const s
   try {
     std::istringstream in{std::string{text}};
     YAML::Parser parser{in};
-    YamlTreeBuilder<void> builder{document.nodes_, text, source};
+    YamlTreeBuilder<CascorWhenUsed> builder{document.nodes_, text, source};
     while (parser.HandleNextDocument(builder)) {
     }
     document.root_ = builder.root() != nullptr ? builder.root() : &document.nodes_.emplace_back();
@@ -165,5 +169,9 @@ CASCOR_CACHE_DEF YamlDocument YamlDocument::parse(std::string_view text, const s
   }
   return document;
 }
+
+#if defined(CASCOR_CACHE_COMPILED)
+template class YamlDocument<>;
+#endif
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail
