@@ -12,17 +12,19 @@
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
 /// A key-value store and how messages name its server.
+template <class CascorWhenUsed = void>
 struct RemoteStore {
-  std::unique_ptr<KeyValueStore> store;
-  std::unique_ptr<EventBus> events;  ///< uses the store
-  std::string server;                ///< "localhost:6379", "/run/redis.sock"
-  std::string host;                  ///< or the path
-  int port = 0;                      ///< 0 for a Unix socket
+  std::unique_ptr<Dependent<KeyValueStore, CascorWhenUsed>> store;
+  std::unique_ptr<Dependent<EventBus, CascorWhenUsed>> events;  ///< uses the store
+  std::string server;                                           ///< "localhost:6379", "/run/redis.sock"
+  std::string host;                                             ///< or the path
+  int port = 0;                                                 ///< 0 for a Unix socket
 };
 
 /// The store that `config.redis_url` names, not dialled yet. Throws ConfigError for a URL that is none, or one of a
 /// kind that this version does not serve.
-CASCOR_CACHE_FN RemoteStore make_remote_store(const CacheConfig& config, const std::shared_ptr<const Clock>& clock);
+CASCOR_CACHE_FN RemoteStore<CascorWhenUsed> make_remote_store(const CacheConfig& config,
+                                                              const std::shared_ptr<const Clock>& clock);
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail
 

@@ -18,7 +18,8 @@ CASCOR_CACHE_FN void refuse_kind(const std::string& what) {
                     "Name one server (redis://host:6379/0) or a Unix socket (unix:///run/redis.sock)."};
 }
 
-CASCOR_CACHE_DEF RemoteStore make_remote_store(const CacheConfig& config, const std::shared_ptr<const Clock>& clock) {
+CASCOR_CACHE_DEF RemoteStore<CascorWhenUsed> make_remote_store(const CacheConfig& config,
+                                                               const std::shared_ptr<const Clock>& clock) {
   const RedisUrl url = RedisUrl::parse(config.redis_url);
   if (url.tls) refuse_kind("TLS (rediss://)");
   if (url.kind == RedisUrl::Kind::sentinel) refuse_kind("Redis Sentinel");
@@ -53,7 +54,7 @@ CASCOR_CACHE_DEF RemoteStore make_remote_store(const CacheConfig& config, const 
   options.clock = clock;
   options.random = config.random;
 
-  RemoteStore remote;
+  RemoteStore<CascorWhenUsed> remote;
   if (url.kind == RedisUrl::Kind::cluster) {
     std::vector<redis::Endpoint> seeds;
     for (const auto& node : url.nodes) {

@@ -26,14 +26,14 @@ class History;
 template <Codec C = JsonCodec>
 class BasicCacheManager : public BasicCacheView<C> {
   using View = BasicCacheView<C>;
+  using Holder = detail::Dependent<detail::EngineHolder<>, C>;
 
  public:
   /// From `$CASCOR_CACHE_CONFIG`, else conf/app_config.yaml if it is there, then `CASCOR_CACHE_*`. Throws ConfigError.
   BasicCacheManager() : BasicCacheManager{CacheConfig::load_default()} {}
   /// From `config` as it is; the environment is not asked. Dials (within `connection_pool.timeout`), and falls back.
   /// Throws ConfigError, and with `strict` what dialling throws.
-  explicit BasicCacheManager(const CacheConfig& config)
-      : BasicCacheManager{std::make_unique<detail::EngineHolder<>>(config)} {}
+  explicit BasicCacheManager(const CacheConfig& config) : BasicCacheManager{std::make_unique<Holder>(config)} {}
 
   /// From `backend.cache` of the file, then `CASCOR_CACHE_*`.
   static BasicCacheManager from_file(const std::filesystem::path& path) {
@@ -68,17 +68,16 @@ class BasicCacheManager : public BasicCacheView<C> {
 
   /// Asks the server (PING, INFO; one or two round trips). While Redis is away it tells what the last attempt to reach
   /// it said, and has the next one made at once. Never throws for a server's sake, `strict` or not.
-  Health health() { return this->engine().health(); }
+  detail::Dependent<Health, C> health() { return this->engine().health(); }
   /// What was counted since the manager was made. O(1).
-  Stats stats() const { return this->engine().stats(); }
+  detail::Dependent<Stats, C> stats() const { return this->engine().stats(); }
   /// The effective configuration, every default filled in.
   const CacheConfig& config() const { return this->engine().config(); }
 
  private:
-  explicit BasicCacheManager(std::unique_ptr<detail::EngineHolder<>> holder)
-      : View{*holder}, owned_{std::move(holder)} {}
+  explicit BasicCacheManager(std::unique_ptr<Holder> holder) : View{*holder}, owned_{std::move(holder)} {}
 
-  std::unique_ptr<detail::EngineHolder<>> owned_;
+  std::unique_ptr<Holder> owned_;
 };
 
 /// The cache of JSON text.

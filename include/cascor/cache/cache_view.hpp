@@ -65,6 +65,10 @@ concept KeyRange =
 /// that cannot be, or a value that does not encode, is a DataError at once, always, with nothing changed.
 template <Codec C = JsonCodec>
 class BasicCacheView {
+  // T itself, made up where a program calls what names it and not in each that includes this.
+  template <class T>
+  using Later = detail::Dependent<T, C>;
+
  public:
   /// This view, with calls that end within `time` from now: one moment for all of them. A call that runs out of it is
   /// a TimeoutError, in its result or with `strict` thrown. What is in memory is still served then. Nothing is asked.
@@ -171,7 +175,7 @@ class BasicCacheView {
 
   /// What is left of the entry's life: `cascor::no_expiry` where it does not expire, nullopt where there is none. One
   /// round trip; counts as no read.
-  std::optional<milliseconds> ttl(std::string_view key) {
+  std::optional<Later<milliseconds>> ttl(std::string_view key) {
     return engine().ttl(names().full(Prefix::other, key).view(), until_);
   }
   /// Gives an entry a new TTL from now on, left out that of its prefix; is there one? One round trip. Throws DataError
@@ -184,7 +188,7 @@ class BasicCacheView {
   /// and never twice. An error result where there is no integer, or the sum would be none of 64 bits. A call whose
   /// fate is not known is an error and is not repeated; with Redis away counting goes on in memory, and what was
   /// counted is added on its return. One round trip.
-  CacheResult<std::int64_t> increment(std::string_view key, std::int64_t by = 1, Ttl ttl = {}) {
+  CacheResult<Later<std::int64_t>> increment(std::string_view key, std::int64_t by = 1, Ttl ttl = {}) {
     const FullKey full = names().full_to_change(Prefix::other, key);
     return engine().increment(names().prefix_of(full.view()), full.view(), by, ttl, until_);
   }
@@ -198,10 +202,10 @@ class BasicCacheView {
   /// and so is, as an error, that Redis is away; with `strict` both are thrown. Throws ResponseError where memory is
   /// the backend, DataError for a command that would change the connection for others (SUBSCRIBE, MULTI, SELECT, …).
   /// Sent twice only if it is known to be safe. One round trip.
-  Reply command(std::initializer_list<std::string_view> arguments) {
+  Later<Reply> command(std::initializer_list<std::string_view> arguments) {
     return engine().command({arguments.begin(), arguments.size()}, until_);
   }
-  Reply command(std::span<const std::string_view> arguments) { return engine().command(arguments, until_); }
+  Later<Reply> command(std::span<const std::string_view> arguments) { return engine().command(arguments, until_); }
 
   /// Reads all `keys` in one round trip (512 a command); answers in the order asked.
   template <class T = json>
@@ -213,12 +217,12 @@ class BasicCacheView {
     return get_all<T>(wanted);
   }
   /// Stores all entries in one round trip (512 a pipeline), not atomically; results in the order given.
-  std::vector<StoreResult> set_many(std::initializer_list<std::pair<std::string_view, json>> entries,
-                                    const SetOptions& options = {}) requires Encodes<C, json> {
+  std::vector<Later<StoreResult>> set_many(std::initializer_list<std::pair<std::string_view, json>> entries,
+                                           const SetOptions& options = {}) requires Encodes<C, json> {
     return set_all(entries, options);
   }
   template <detail::EntryRange R>
-  std::vector<StoreResult> set_many(const R& entries, const SetOptions& options = {}) {
+  std::vector<Later<StoreResult>> set_many(const R& entries, const SetOptions& options = {}) {
     return set_all(entries, options);
   }
 
@@ -284,7 +288,7 @@ class BasicCacheView {
   }
 
  protected:
-  explicit BasicCacheView(detail::EngineHolder<>& holder) noexcept : holder_{&holder} {}
+  explicit BasicCacheView(Later<detail::EngineHolder<>>& holder) noexcept : holder_{&holder} {}
   detail::Engine& engine() const { return holder_->get(); }
 
  private:
@@ -393,8 +397,8 @@ class BasicCacheView {
   std::vector<CacheResult<T>> get_all(const R& wanted) {
     std::vector<std::string> full;
     for (const auto& key : wanted) full.emplace_back(names().full(Prefix::other, key).view());
-    const std::vector<std::string_view> views{full.begin(), full.end()};
-    const std::vector<detail::Found> found = engine().read_many(views, until_);
+    const std::vector<Later<std::string_view>> views{full.begin(), full.end()};
+    const std::vector<Later<detail::Found>> found = engine().read_many(views, until_);
     std::vector<CacheResult<T>> results;
     results.reserve(found.size());
     for (std::size_t i = 0; i < found.size(); ++i) {
@@ -403,9 +407,9 @@ class BasicCacheView {
     return results;
   }
   template <class R>
-  std::vector<StoreResult> set_all(const R& entries, const SetOptions& options) {
+  std::vector<Later<StoreResult>> set_all(const R& entries, const SetOptions& options) {
     std::vector<std::string> full;
-    std::vector<detail::Write> writes;
+    std::vector<Later<detail::Write>> writes;
     for (const auto& entry : entries) {  // once: it may be computed as it is walked
       const std::string& key = full.emplace_back(names().full_to_change(Prefix::other, entry.first).view());
       detail::Write& write = writes.emplace_back();
@@ -419,7 +423,7 @@ class BasicCacheView {
     return engine().write(writes, until_);
   }
 
-  detail::EngineHolder<>* holder_;
+  Later<detail::EngineHolder<>>* holder_;
   TimePoint until_ = detail::whenever;
 };
 

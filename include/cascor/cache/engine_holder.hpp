@@ -25,8 +25,11 @@ inline std::atomic<unsigned>& forks() noexcept {
 /// ends. Safe from any thread.
 template <class CascorWhenUsed = void>
 class EngineHolder {
+  template <class T>
+  using Later = Dependent<T, CascorWhenUsed>;
+
  public:
-  explicit EngineHolder(const CacheConfig& config) : config_{config}, held_{new Held{make_engine(config)}} {}
+  explicit EngineHolder(const CacheConfig& config) : config_{config}, held_{new Held{make_engine(config_)}} {}
   EngineHolder(const EngineHolder&) = delete;
   EngineHolder& operator=(const EngineHolder&) = delete;
   ~EngineHolder() {
@@ -41,7 +44,7 @@ class EngineHolder {
 
  private:
   struct Held {
-    std::unique_ptr<Engine> engine;
+    std::unique_ptr<Later<Engine>> engine;
     unsigned made_under = forks().load(std::memory_order_relaxed);
     bool is_ours() const noexcept { return made_under == forks().load(std::memory_order_relaxed); }
   };
@@ -51,7 +54,7 @@ class EngineHolder {
     return *old->engine;
   }
 
-  const CacheConfig config_;
+  const Later<CacheConfig> config_;
   std::atomic<Held*> held_;
 };
 

@@ -45,7 +45,7 @@ struct EngineParts {
   Later<Counters> counters;
   std::shared_ptr<MemoryCounts<CascorWhenUsed>> memory_counts;
   MemoryBackend<CascorWhenUsed> memory;       // the backend itself, or what serves in Redis's place
-  Later<RemoteStore> remote;                  // with `type: redis`
+  RemoteStore<CascorWhenUsed> remote;         // with `type: redis`
   Later<std::atomic<bool>> told_away{false};  // without a fallback: was the last line that Redis is away?
   std::optional<Back> fallback;               // with `type: redis`; last, as its thread uses the rest
 

@@ -303,7 +303,7 @@ void Fallback<CascorWhenUsed>::replay_some_writes(Changes& changes, Replayed& re
   constexpr std::size_t most_writes = 256;
   constexpr std::size_t most_bytes = std::size_t{1} << 20;
   const TimePoint now = options_.clock->now();
-  std::vector<StoreEntry> entries;
+  std::vector<Dependent<StoreEntry, CascorWhenUsed>> entries;
   std::vector<std::string_view> gone;
   std::size_t bytes = 0;
   auto end = changes.writes.begin();

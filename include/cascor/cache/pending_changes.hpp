@@ -25,6 +25,8 @@ namespace cascor::inline CASCOR_CACHE_ABI::detail {
 /// that of everything: more than was asked, never less. Guarded by its owner.
 template <class CascorWhenUsed = void>
 class PendingChanges {
+  using String = Dependent<std::string, CascorWhenUsed>;  // a table of them is made where one is used
+
  public:
   static constexpr std::size_t max_patterns = 1'000;
 
@@ -67,9 +69,9 @@ class PendingChanges {
 
   struct Changes {
     std::vector<std::string> patterns;
-    std::unordered_set<std::string> erased;
+    std::unordered_set<String> erased;
     std::list<Write> writes;  ///< oldest first
-    std::unordered_map<std::string, Increment> increments;
+    std::unordered_map<String, Increment> increments;
   };
   /// Hands everything over.
   Changes take();
@@ -97,8 +99,8 @@ class PendingChanges {
   const void* context_;
   Writes writes_;  // oldest first; the index's keys are views of theirs
   std::unordered_map<std::string_view, Place> by_key_;
-  std::unordered_set<std::string> erased_;  // none of them is among writes_
-  std::unordered_map<std::string, Increment> increments_;
+  std::unordered_set<String> erased_;  // none of them is among writes_
+  std::unordered_map<String, Increment> increments_;
   std::vector<std::string> patterns_;  // everything_ stands alone
   std::size_t bytes_ = 0;              // of writes_ and increments_
   std::size_t erased_bytes_ = 0;       // of erased_

@@ -95,7 +95,7 @@ void PendingChanges<CascorWhenUsed>::keep_within_bounds() {
 
 template <class CascorWhenUsed>
 void PendingChanges<CascorWhenUsed>::widen_largest_group() {
-  std::unordered_map<std::string, std::size_t> groups;
+  std::unordered_map<String, std::size_t> groups;
   for (const std::string& key : erased_) ++groups[wider_(context_, key)];
   const auto largest =
       std::max_element(groups.begin(), groups.end(), [](const auto& a, const auto& b) { return a.second < b.second; });

@@ -36,6 +36,7 @@ __attribute__((visibility("default"))) inline ProcessWide& process_wide() {
 }  // namespace detail
 
 CASCOR_CACHE_DEF CacheManager& get_cache_manager() {
+  using Manager = detail::Dependent<CacheManager, CascorWhenUsed>;
   auto& process = detail::process_wide();
   const auto self = std::this_thread::get_id();
   if (process.maker.load(std::memory_order_relaxed) == self) {
@@ -49,17 +50,18 @@ CASCOR_CACHE_DEF CacheManager& get_cache_manager() {
       ~Making() { maker.store({}, std::memory_order_relaxed); }
     } const making{process.maker};
     process.maker.store(self, std::memory_order_relaxed);
-    process.manager.store(new CacheManager, std::memory_order_relaxed);
+    process.manager.store(new Manager, std::memory_order_relaxed);
   }
-  return *static_cast<CacheManager*>(process.manager.load(std::memory_order_relaxed));
+  return *static_cast<Manager*>(process.manager.load(std::memory_order_relaxed));
 }
 
 CASCOR_CACHE_DEF void shutdown_cache_manager() {
   auto& process = detail::process_wide();
-  std::unique_ptr<CacheManager> ending;  // outside the lock: its last words may go to a sink that asks for a cache
+  using Manager = detail::Dependent<CacheManager, CascorWhenUsed>;
+  std::unique_ptr<Manager> ending;  // outside the lock: its last words may go to a sink that asks for a cache
   {
     const std::lock_guard lock{process.mutex};
-    ending.reset(static_cast<CacheManager*>(process.manager.exchange(nullptr, std::memory_order_relaxed)));
+    ending.reset(static_cast<Manager*>(process.manager.exchange(nullptr, std::memory_order_relaxed)));
   }
 }
 

@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "cascor/codec/json.hpp"
+#include "cascor/core/clock.hpp"
 #include "cascor/core/stats.hpp"
-#include "cascor/core/store.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI {
 
@@ -39,36 +39,43 @@ constexpr std::string_view to_string(HealthMode mode) noexcept {
 }
 
 /// The particulars; what does not apply or is not known is absent, in JSON null.
-struct HealthDetails {
+template <class CascorWhenUsed = void>
+struct BasicHealthDetails {
+  template <class T>
+  using Maybe = std::optional<detail::Dependent<T, CascorWhenUsed>>;
+
   std::string backend;  ///< "redis", "memory", "none"
   std::string host;     ///< of Redis; the path for a Unix socket
-  std::optional<int> port;
-  std::optional<std::string> version;
-  std::optional<std::int64_t> uptime_seconds;
-  std::optional<std::int64_t> connected_clients;
-  std::optional<std::string> used_memory_human;
-  std::optional<double> last_ping_ms;
-  std::optional<std::string> last_error;
-  std::optional<std::string> info_error;  ///< why the server told nothing of itself, where it answers PING
+  Maybe<int> port;
+  Maybe<std::string> version;
+  Maybe<std::int64_t> uptime_seconds;
+  Maybe<std::int64_t> connected_clients;
+  Maybe<std::string> used_memory_human;
+  Maybe<double> last_ping_ms;
+  Maybe<std::string> last_error;
+  Maybe<std::string> info_error;          ///< why the server told nothing of itself, where it answers PING
   std::uint64_t connection_attempts = 0;  ///< to bring Redis back, since it was lost
   std::uint64_t pending_writes = 0;       ///< that wait for its return
   std::uint64_t queued_writes = 0;        ///< that wait to be sent in the background
   PoolState pool;
 };
+using HealthDetails = BasicHealthDetails<>;
 
-struct Health {
+template <class CascorWhenUsed = void>
+struct BasicHealth {
   HealthStatus status = HealthStatus::disabled;
   HealthMode mode = HealthMode::disabled;
   std::string message;
   std::string timestamp;  ///< ISO 8601, UTC, to the millisecond
-  HealthDetails details;
+  BasicHealthDetails<CascorWhenUsed> details;
 };
+using Health = BasicHealth<>;
 
-CASCOR_CACHE_FN void to_json(json& out, const HealthDetails& details);
-CASCOR_CACHE_FN void to_json(json& out, const Health& health);
+CASCOR_CACHE_FN void to_json(json& out, const BasicHealthDetails<CascorWhenUsed>& details);
+CASCOR_CACHE_FN void to_json(json& out, const BasicHealth<CascorWhenUsed>& health);
 CASCOR_CACHE_FN void to_json(json& out, const Latency& latency);
 CASCOR_CACHE_FN void to_json(json& out, const PrefixStats& stats);
-CASCOR_CACHE_FN void to_json(json& out, const Stats& stats);
+CASCOR_CACHE_FN void to_json(json& out, const BasicStats<CascorWhenUsed>& stats);
 
 namespace detail {
 /// "2026-11-22T21:13:19.042Z".

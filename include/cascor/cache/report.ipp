@@ -44,7 +44,7 @@ CASCOR_CACHE_FN Dependent<json, CascorWhenUsed> counted(const PrefixStats& stats
 
 }  // namespace detail
 
-CASCOR_CACHE_DEF void to_json(json& out, const HealthDetails& details) {
+CASCOR_CACHE_DEF void to_json(json& out, const BasicHealthDetails<CascorWhenUsed>& details) {
   using Json = detail::Dependent<json, CascorWhenUsed>;
   out = Json{{"backend", details.backend},
              {"host", details.host},
@@ -66,7 +66,7 @@ CASCOR_CACHE_DEF void to_json(json& out, const HealthDetails& details) {
                {"max", details.pool.max}}}};
 }
 
-CASCOR_CACHE_DEF void to_json(json& out, const Health& health) {
+CASCOR_CACHE_DEF void to_json(json& out, const BasicHealth<CascorWhenUsed>& health) {
   using Json = detail::Dependent<json, CascorWhenUsed>;
   out = Json{{"status", to_string(health.status)},
              {"mode", to_string(health.mode)},
@@ -85,7 +85,7 @@ CASCOR_CACHE_DEF void to_json(json& out, const PrefixStats& stats) {
   result = detail::counted(stats);
 }
 
-CASCOR_CACHE_DEF void to_json(json& out, const Stats& stats) {
+CASCOR_CACHE_DEF void to_json(json& out, const BasicStats<CascorWhenUsed>& stats) {
   detail::Dependent<json, CascorWhenUsed>& result = out;
   result = detail::counted(stats);
   result["prefixes"] = stats.prefixes;

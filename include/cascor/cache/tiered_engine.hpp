@@ -9,7 +9,7 @@ namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
 /// An engine as the configuration asks for it. Dials, and falls back. Throws ConfigError, and with `strict` what
 /// dialling throws.
-CASCOR_CACHE_FN std::unique_ptr<Engine> make_engine(const CacheConfig& config);
+CASCOR_CACHE_FN Dependent<std::unique_ptr<Engine>, CascorWhenUsed> make_engine(const CacheConfig& config);
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail
 

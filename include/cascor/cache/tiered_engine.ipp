@@ -19,6 +19,14 @@ namespace cascor::inline CASCOR_CACHE_ABI::detail {
 // The engine: each member is defined below.
 template <class CascorWhenUsed>
 class TieredEngine final : public Engine {
+  template <class T>
+  using Later = Dependent<T, CascorWhenUsed>;
+  using AllFound = Later<std::vector<Found>>;
+  using Results = Later<std::vector<StoreResult>>;
+  using Keys = Later<std::vector<std::string>>;
+  using Left = Later<std::optional<milliseconds>>;
+  using Counted = Later<CacheResult<std::int64_t>>;
+
  public:
   explicit TieredEngine(const CacheConfig& config) : parts_{config} {}
 
@@ -28,16 +36,15 @@ class TieredEngine final : public Engine {
   const Clock& clock() const noexcept override { return *parts_.clock; }
   bool keeps_decoded() const noexcept override { return !parts_.is_remote(); }
   Found read(Prefix prefix, std::string_view key, TimePoint until) override;
-  std::vector<Found> read_many(std::span<const std::string_view> keys, TimePoint until) override;
+  AllFound read_many(std::span<const std::string_view> keys, TimePoint until) override;
   void count_read(Prefix prefix, CacheStatus status) noexcept override;
   void remember(std::string_view key, const CacheHandle<StoredValue>& held, StoredValue value) noexcept override;
-  std::vector<StoreResult> write(std::span<Write> writes, TimePoint until) override;
+  Results write(std::span<Write> writes, TimePoint until) override;
   bool erase(std::string_view key, TimePoint until) override;
   bool contains(std::string_view key, TimePoint until) override;
-  std::optional<milliseconds> ttl(std::string_view key, TimePoint until) override;
+  Left ttl(std::string_view key, TimePoint until) override;
   bool touch(Prefix prefix, std::string_view key, Ttl ttl, TimePoint until) override;
-  CacheResult<std::int64_t> increment(Prefix prefix, std::string_view key, std::int64_t by, Ttl ttl,
-                                      TimePoint until) override;
+  Counted increment(Prefix prefix, std::string_view key, std::int64_t by, Ttl ttl, TimePoint until) override;
   std::size_t erase_matching(const std::string& pattern, TimePoint until) override;
   std::vector<std::string> keys_matching(const std::string& pattern, std::size_t limit, TimePoint until) override;
   Reply command(std::span<const std::string_view> arguments, TimePoint until) override;
@@ -48,20 +55,13 @@ class TieredEngine final : public Engine {
   PartsAbove<>& above() noexcept override { return above_; }
   Deadline deadline(TimePoint until) const override { return parts_.deadline(until); }
   bool flush(TimePoint until) override;
-  Health health() override;
-  Stats stats() const override;
+  BasicHealth<CascorWhenUsed> health() override;
+  BasicStats<CascorWhenUsed> stats() const override;
 
  private:
   using Parts = EngineParts<CascorWhenUsed>;
   using Pending = typename Parts::Pending;
   using Why = const CacheError*;
-  template <class T>
-  using Later = Dependent<T, CascorWhenUsed>;
-  using AllFound = Later<std::vector<Found>>;
-  using Results = Later<std::vector<StoreResult>>;
-  using Keys = Later<std::vector<std::string>>;
-  using Left = Later<std::optional<milliseconds>>;
-  using Counted = Later<CacheResult<std::int64_t>>;
 
   // Runs a call; what it throws is counted as an error of the prefix before it goes on to the caller.
   template <class Call>
@@ -110,7 +110,7 @@ Found TieredEngine<CascorWhenUsed>::read(Prefix prefix, std::string_view key, Ti
 }
 
 template <class CascorWhenUsed>
-std::vector<Found> TieredEngine<CascorWhenUsed>::read_many(std::span<const std::string_view> keys, TimePoint until) {
+auto TieredEngine<CascorWhenUsed>::read_many(std::span<const std::string_view> keys, TimePoint until) -> AllFound {
   Parts& p = parts_;
   AllFound found;
   if (keys.empty()) return found;
@@ -193,7 +193,7 @@ void TieredEngine<CascorWhenUsed>::remember(std::string_view key, const StoredHa
 }
 
 template <class CascorWhenUsed>
-std::vector<StoreResult> TieredEngine<CascorWhenUsed>::write(std::span<Write> writes, TimePoint until) {
+auto TieredEngine<CascorWhenUsed>::write(std::span<Write> writes, TimePoint until) -> Results {
   Parts& p = parts_;
   Results results;
   if (writes.empty()) return results;
@@ -276,7 +276,7 @@ bool TieredEngine<CascorWhenUsed>::erase(std::string_view key, TimePoint until) 
         [&](Deadline by) {
           return p.remote.store->erase_many({&key, 1}, by) == 1;
         },
-        [&](Why) -> std::optional<bool> {
+        [&](Why) -> std::optional<Later<bool>> {
           bool erased = false;
           const bool kept = p.fallback->keep([&](Pending& pending) {
             erased = p.memory.erase(key);
@@ -301,7 +301,7 @@ bool TieredEngine<CascorWhenUsed>::contains(std::string_view key, TimePoint unti
   }
   return p.template served<bool>(
       until, [&](Deadline by) { return p.remote.store->contains(key, by); },
-      [&](Why) -> std::optional<bool> {
+      [&](Why) -> std::optional<Later<bool>> {
         const bool there = p.memory.contains(key);
         if (!there && p.fallback->live()) return std::nullopt;
         return there;
@@ -310,7 +310,7 @@ bool TieredEngine<CascorWhenUsed>::contains(std::string_view key, TimePoint unti
 }
 
 template <class CascorWhenUsed>
-std::optional<milliseconds> TieredEngine<CascorWhenUsed>::ttl(std::string_view key, TimePoint until) {
+auto TieredEngine<CascorWhenUsed>::ttl(std::string_view key, TimePoint until) -> Left {
   Parts& p = parts_;
   if (!p.config.enabled) return std::nullopt;
   if (!p.is_remote()) return p.memory.ttl(key);
@@ -340,7 +340,7 @@ bool TieredEngine<CascorWhenUsed>::touch(Prefix prefix, std::string_view key, Tt
   }
   return p.template served<bool>(
       until, [&](Deadline by) { return p.remote.store->touch(key, resolved, by); },
-      [&](Why) -> std::optional<bool> {
+      [&](Why) -> std::optional<Later<bool>> {
         bool touched = false;
         const bool kept = p.fallback->keep([&](Pending& pending) {
           touched = p.memory.touch(key, resolved);
@@ -352,8 +352,8 @@ bool TieredEngine<CascorWhenUsed>::touch(Prefix prefix, std::string_view key, Tt
 }
 
 template <class CascorWhenUsed>
-CacheResult<std::int64_t> TieredEngine<CascorWhenUsed>::increment(Prefix prefix, std::string_view key, std::int64_t by,
-                                                                  Ttl ttl, TimePoint until) {
+auto TieredEngine<CascorWhenUsed>::increment(Prefix prefix, std::string_view key, std::int64_t by, Ttl ttl,
+                                             TimePoint until) -> Counted {
   Parts& p = parts_;
   Later<ReadFacts> facts;
   facts.status = CacheStatus::disabled;
@@ -419,7 +419,7 @@ std::size_t TieredEngine<CascorWhenUsed>::erase_matching(const std::string& patt
                [&](Deadline) {
                  return p.remote.store->erase_matching(pattern, may_erase, [&] { return p.deadline(until); });
                },
-               [&](Why) -> std::optional<std::size_t> {
+               [&](Why) -> std::optional<Later<std::size_t>> {
                  std::size_t erased = 0;
                  const bool kept = p.fallback->keep([&](Pending& pending) {
                    erased = erase_here();
@@ -474,7 +474,7 @@ Reply TieredEngine<CascorWhenUsed>::command(std::span<const std::string_view> ar
         if (reply.is_error() && p.config.strict) redis::server_error(reply.text)->raise();
         return reply;
       },
-      [&](Why why) -> std::optional<Reply> {
+      [&](Why why) -> std::optional<Later<Reply>> {
         if (why != nullptr) return refused(*why);
         const auto last = p.fallback->state().last_error;
         return refused(last ? *last : *p.out_of_time());
@@ -518,9 +518,9 @@ bool TieredEngine<CascorWhenUsed>::flush(TimePoint until) {
 }
 
 template <class CascorWhenUsed>
-Health TieredEngine<CascorWhenUsed>::health() {
+auto TieredEngine<CascorWhenUsed>::health() -> BasicHealth<CascorWhenUsed> {
   Parts& p = parts_;
-  Later<Health> health;
+  BasicHealth<CascorWhenUsed> health;
   health.timestamp = iso8601(p.clock->wall());
   if (!p.config.enabled) {
     health.details.backend = "none";
@@ -577,15 +577,15 @@ Health TieredEngine<CascorWhenUsed>::health() {
 }
 
 template <class CascorWhenUsed>
-Stats TieredEngine<CascorWhenUsed>::stats() const {
-  Later<Stats> stats = parts_.counters.summary();
+auto TieredEngine<CascorWhenUsed>::stats() const -> BasicStats<CascorWhenUsed> {
+  BasicStats<CascorWhenUsed> stats = parts_.counters.summary();
   parts_.memory_counts->add_to(stats);
   if (parts_.is_remote()) stats.redis = parts_.remote.store->stats();
   stats.write_behind = behind_.stats();
   return stats;
 }
 
-CASCOR_CACHE_DEF std::unique_ptr<Engine> make_engine(const CacheConfig& config) {
+CASCOR_CACHE_DEF Dependent<std::unique_ptr<Engine>, CascorWhenUsed> make_engine(const CacheConfig& config) {
   return std::make_unique<TieredEngine<CascorWhenUsed>>(config);
 }
 

@@ -60,7 +60,7 @@ class Counters {
   }
 
   /// Whole and by prefix; what memory holds is the caller's to add.
-  CASCOR_CACHE_FN Stats summary() const;
+  CASCOR_CACHE_FN BasicStats<CascorWhenUsed> summary() const;
 
  private:
   struct alignas(64) Stripe {

@@ -39,8 +39,8 @@ CASCOR_CACHE_DEF Latency Histogram::summary(const Counts& counts) noexcept {
   return {quantile_us(counts, total, 0.50), quantile_us(counts, total, 0.99), quantile_us(counts, total, 0.999)};
 }
 
-CASCOR_CACHE_DEF Stats Counters::summary() const {
-  Stats all;
+CASCOR_CACHE_DEF BasicStats<CascorWhenUsed> Counters::summary() const {
+  BasicStats<CascorWhenUsed> all;
   Histogram::Counts all_get{};
   Histogram::Counts all_set{};
   std::uint64_t all_reads = 0;

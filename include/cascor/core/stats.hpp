@@ -1,6 +1,7 @@
 // What a cache has counted, as plain structs.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -53,11 +54,21 @@ struct WriteBehindStats {
   std::uint64_t waits = 0;      ///< writes that found the queue full
 };
 
+/// How a connection pool stands.
+struct PoolState {
+  std::size_t size = 0;
+  std::size_t in_use = 0;
+  std::size_t waiting = 0;
+  std::size_t max = 0;
+};
+
 /// The whole, and by prefix under the names "metrics", "topology", "session", "history", "control" and "other".
-struct Stats : PrefixStats {
-  std::map<std::string, PrefixStats, std::less<>> prefixes;
+template <class CascorWhenUsed = void>
+struct BasicStats : PrefixStats {
+  std::map<detail::Dependent<std::string, CascorWhenUsed>, PrefixStats, std::less<>> prefixes;
   RemoteStats redis;  ///< all zero where memory is the backend
   WriteBehindStats write_behind;
 };
+using Stats = BasicStats<>;
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI

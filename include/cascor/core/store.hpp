@@ -50,14 +50,6 @@ struct ServerInfo {
   std::string info_error;  ///< why the rest is not known, where the account may PING but not INFO
 };
 
-/// How a connection pool stands.
-struct PoolState {
-  std::size_t size = 0;
-  std::size_t in_use = 0;
-  std::size_t waiting = 0;
-  std::size_t max = 0;
-};
-
 /// Key and value. Every call ends by its deadline or throws TimeoutError; a server that is not to be had is a
 /// ConnectionError. An error that concerns one key only stands in that key's answer. Safe from any thread.
 class KeyValueStore {

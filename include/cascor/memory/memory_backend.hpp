@@ -48,7 +48,7 @@ class MemoryCounts {
     }
     return groups;
   }
-  void add_to(Stats& stats) const {
+  void add_to(BasicStats<CascorWhenUsed>& stats) const {
     for (std::size_t p = 0; p < prefix_count; ++p) {
       const auto& one = counts_[p];
       auto& named = stats.prefixes[std::string{to_string(static_cast<Prefix>(p))}];
@@ -74,7 +74,7 @@ class MemoryCounts {
   }
   Counts& of(std::string_view key) noexcept { return counts_[static_cast<std::size_t>(keys_->prefix_of(key))]; }
 
-  std::shared_ptr<const KeySpace> keys_;
+  std::shared_ptr<const Dependent<KeySpace, CascorWhenUsed>> keys_;
   std::array<Counts, prefix_count> counts_;
 };
 

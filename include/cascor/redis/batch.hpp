@@ -62,7 +62,7 @@ class Batch {
   std::string bytes_;
   std::size_t commands_ = 0;
   Answer each_alike_;
-  std::vector<Answer> answers_;  // one a command; empty while all are alike
+  std::vector<cascor::detail::Dependent<Answer, CascorWhenUsed>> answers_;  // one a command; empty while all are alike
 };
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::redis

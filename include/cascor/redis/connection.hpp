@@ -67,7 +67,7 @@ class Connection {
   // As execute(); `answered` counts the answers that came, also when it throws.
   void exchange(const Batch<CascorWhenUsed>& batch, std::span<Reply> replies, std::size_t& answered, Deadline by);
 
-  std::unique_ptr<Transport> transport_;
+  std::unique_ptr<cascor::detail::Dependent<Transport, CascorWhenUsed>> transport_;
   Stopper<CascorWhenUsed>* stopper_;
   const Clock* clock_;
   ReplyReader<CascorWhenUsed> reader_;

@@ -46,7 +46,7 @@ class ReplyReader {
 
   /// The next whole reply, if its bytes are all there. Throws ConnectionError where they are not RESP2.
   bool next(Reply& into);
-  std::optional<Reply> next();
+  std::optional<cascor::detail::Dependent<Reply, CascorWhenUsed>> next();
   /// The next reply where it stands whole in the buffer and is an array of strings, no more of them than there is room
   /// for in `words`: how many there are, as views that end with the next call of anything. 0: something else is next,
   /// if anything, and next() says what.
@@ -55,6 +55,7 @@ class ReplyReader {
   bool holds_bytes() const noexcept { return begin_ < end_ || missing_ > 0 || within_hiredis_; }
 
  private:
+  using Byte = cascor::detail::Dependent<char, CascorWhenUsed>;
   enum class Cut : unsigned char { whole, incomplete, not_simple };
   struct Free {
     void operator()(redisReader* reader) const noexcept;
@@ -67,7 +68,7 @@ class ReplyReader {
   bool begin_array();
 
   // What was received and not taken yet is [begin_, end_) of the buffer.
-  std::unique_ptr<char[]> buffer_;
+  std::unique_ptr<Byte[]> buffer_;
   std::size_t capacity_ = 0;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;

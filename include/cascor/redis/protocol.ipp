@@ -156,7 +156,7 @@ std::span<char> ReplyReader<CascorWhenUsed>::space() {
     const std::size_t held = end_ - begin_;
     if (begin_ < least || held > begin_) {  // moving down would not make enough room, or moves much for little
       const std::size_t larger = std::max(2 * held + least, capacity_);
-      auto buffer = std::make_unique_for_overwrite<char[]>(larger);
+      auto buffer = std::make_unique_for_overwrite<Byte[]>(larger);
       if (held > 0) std::memcpy(buffer.get(), buffer_.get() + begin_, held);
       buffer_ = std::move(buffer);
       capacity_ = larger;
@@ -181,8 +181,8 @@ void ReplyReader<CascorWhenUsed>::feed(std::string_view bytes) {
 }
 
 template <class CascorWhenUsed>
-std::optional<Reply> ReplyReader<CascorWhenUsed>::next() {
-  Reply reply;
+std::optional<cascor::detail::Dependent<Reply, CascorWhenUsed>> ReplyReader<CascorWhenUsed>::next() {
+  cascor::detail::Dependent<Reply, CascorWhenUsed> reply;
   return next(reply) ? std::optional{std::move(reply)} : std::nullopt;
 }
 

@@ -131,7 +131,7 @@ std::vector<StoreAnswer> RedisBackend<CascorWhenUsed>::get_many(std::span<const 
   std::vector<StoreAnswer> answers;
   answers.reserve(keys.size());
   Batch<CascorWhenUsed> batch;
-  std::vector<std::string_view> arguments;
+  std::vector<cascor::detail::Dependent<std::string_view, CascorWhenUsed>> arguments;
   for (std::size_t at = 0; at < keys.size(); at += detail::keys_a_batch) {
     const auto some = keys.subspan(at, std::min(detail::keys_a_batch, keys.size() - at));
     arguments.assign(1, "MGET");
@@ -226,7 +226,7 @@ template <class CascorWhenUsed>
 std::vector<std::string> RedisBackend<CascorWhenUsed>::keys(const std::string& pattern, std::size_t limit,
                                                             const std::function<bool(std::string_view)>& may_list,
                                                             const std::function<Deadline()>& next_deadline) {
-  std::set<std::string> found;  // SCAN may name a key twice
+  std::set<cascor::detail::Dependent<std::string, CascorWhenUsed>> found;  // SCAN may name a key twice
   on_every_master(next_deadline, [&](const Server& server) {
     std::string cursor = "0";
     do {
@@ -262,7 +262,7 @@ Reply RedisBackend<CascorWhenUsed>::command(std::span<const std::string_view> ar
 template <class CascorWhenUsed>
 std::size_t RedisBackend<CascorWhenUsed>::erase_many(std::span<const std::string_view> keys, Deadline by) {
   std::size_t erased = 0;
-  std::vector<std::string_view> arguments;
+  std::vector<cascor::detail::Dependent<std::string_view, CascorWhenUsed>> arguments;
   for (std::size_t at = 0; at < keys.size(); at += detail::keys_a_batch) {
     const auto some = keys.subspan(at, std::min(detail::keys_a_batch, keys.size() - at));
     arguments.assign(1, "UNLINK");

@@ -77,7 +77,7 @@ CASCOR_CACHE_DEF std::vector<Address> resolve(const std::string& host, std::uint
   }
   if (detail::look_up(host, port, AI_NUMERICHOST, found) == 0) return found;
 
-  const auto state = std::make_shared<detail::LookUp<void>>();
+  const auto state = std::make_shared<detail::LookUp<CascorWhenUsed>>();
   if (state->ended.fd() < 0) {
     throw ConnectionError{"Error connecting to Redis on " + peer + ": Too many open files",
                           "Raise the limit of open files, or give an address instead of a name."};

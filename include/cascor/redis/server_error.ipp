@@ -72,9 +72,11 @@ CASCOR_CACHE_DEF std::shared_ptr<const CacheError> server_error(std::string_view
   words = words.substr(0, words.find(", with args beginning with"));
   const std::string what = std::string{before}.append(words.empty() ? "an error without words" : readable(words));
   switch (code) {
-    case ErrorCode::authentication: return std::make_shared<AuthenticationError>(what, hint);
-    case ErrorCode::out_of_memory: return std::make_shared<OutOfMemoryError>(what, hint);
-    default: return std::make_shared<ResponseError>(what, hint);
+    case ErrorCode::authentication:
+      return std::make_shared<cascor::detail::Dependent<AuthenticationError, CascorWhenUsed>>(what, hint);
+    case ErrorCode::out_of_memory:
+      return std::make_shared<cascor::detail::Dependent<OutOfMemoryError, CascorWhenUsed>>(what, hint);
+    default: return std::make_shared<cascor::detail::Dependent<ResponseError, CascorWhenUsed>>(what, hint);
   }
 }
 

@@ -41,7 +41,7 @@ class Stopper {
   Descriptor event_;
   std::atomic<bool> stopped_{false};
   std::mutex mutex_;
-  std::vector<Transport*> transports_;
+  std::vector<cascor::detail::Dependent<Transport, CascorWhenUsed>*> transports_;
 };
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::redis

@@ -40,8 +40,9 @@ class Transport {
 /// Connects to the endpoint: every address of its name in turn, under one deadline that bounds the name's look-up too.
 /// Throws ConnectionError "Error connecting to Redis on host:port: reason", or TimeoutError; the former also once
 /// `stop_fd` can be read.
-CASCOR_CACHE_FN std::unique_ptr<Transport> dial(const Endpoint& endpoint, bool keepalive, Deadline by,
-                                                int stop_fd = -1);
+CASCOR_CACHE_FN cascor::detail::Dependent<std::unique_ptr<Transport>, CascorWhenUsed> dial(const Endpoint& endpoint,
+                                                                                           bool keepalive, Deadline by,
+                                                                                           int stop_fd = -1);
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::redis
 

@@ -191,7 +191,9 @@ CASCOR_CACHE_FN Address unix_address(const std::string& path) {
 
 }  // namespace detail
 
-CASCOR_CACHE_DEF std::unique_ptr<Transport> dial(const Endpoint& endpoint, bool keepalive, Deadline by, int stop_fd) {
+CASCOR_CACHE_DEF cascor::detail::Dependent<std::unique_ptr<Transport>, CascorWhenUsed> dial(const Endpoint& endpoint,
+                                                                                            bool keepalive, Deadline by,
+                                                                                            int stop_fd) {
   const std::string peer = to_string(endpoint);
   const std::vector<Address> addresses = endpoint.path.empty()
                                              ? resolve(endpoint.host, endpoint.port, peer, by, stop_fd)
@@ -202,7 +204,7 @@ CASCOR_CACHE_DEF std::unique_ptr<Transport> dial(const Endpoint& endpoint, bool 
     const Deadline share{by.clock(), by.remaining() / static_cast<milliseconds::rep>(addresses.size() - i)};
     Descriptor socket;
     const int failed = detail::open_connection(socket, addresses[i], keepalive, share, stop_fd);
-    if (failed == 0) return std::make_unique<detail::SocketTransport<void>>(std::move(socket), peer);
+    if (failed == 0) return std::make_unique<detail::SocketTransport<CascorWhenUsed>>(std::move(socket), peer);
     if (failed == ECANCELED) Stopper<>::raise();
     if (i == 0 || !detail::says_little(failed)) error = failed;
   }
