@@ -26,6 +26,7 @@
 namespace cascor::inline CASCOR_CACHE_ABI {
 class EventBus;
 class EventSink;
+class KeyValueStore;
 }  // namespace cascor::inline CASCOR_CACHE_ABI
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {

@@ -34,7 +34,7 @@ class HistoryFollower final : public Delivery<CascorWhenUsed> {
         after_{after},
         handler_{std::move(handler)},
         journal_{std::move(journal)} {}
-  HistoryFollower(Log log, std::string run, RecordId after, Handler handler, RemoteStore remote,
+  HistoryFollower(Log log, std::string run, RecordId after, Handler handler, RemoteStore<CascorWhenUsed> remote,
                   std::string key_namespace)
       : Delivery<CascorWhenUsed>{std::move(log), "following a run"},
         run_{std::move(run)},
@@ -53,7 +53,7 @@ class HistoryFollower final : public Delivery<CascorWhenUsed> {
   RecordId after_;
   Handler handler_;
   std::shared_ptr<Journal<CascorWhenUsed>> journal_;  // or
-  RemoteStore remote_;
+  RemoteStore<CascorWhenUsed> remote_;
   std::unique_ptr<redis::StreamLog<CascorWhenUsed>> stream_;
   std::mutex mutex_;
   std::condition_variable wake_;
