@@ -300,6 +300,9 @@ TEST_CASE("a pattern's literal prefix is what every match begins with") {
   CHECK(glob_literal_prefix("a\\").text == "a\\");
   CHECK(glob_literal_prefix("a\\").whole);
   CHECK_FALSE(glob_literal_prefix("a[").whole);
+  for (const char* pattern : {"a*", "a**", "*", "a\\**"}) CHECK(glob_literal_prefix(pattern).then_anything);
+  for (const char* pattern : {"", "a", "a\\*", "a*b", "a*?", "[a*"})
+    CHECK_FALSE(glob_literal_prefix(pattern).then_anything);
 
   Texts texts{13};
   for (int i = 0; i < 50'000; ++i) {
@@ -307,7 +310,8 @@ TEST_CASE("a pattern's literal prefix is what every match begins with") {
     const std::string text = texts.of("ab]^-\\*", 6);
     const auto prefix = glob_literal_prefix(pattern);
     const bool matches = glob_match(pattern, text);
-    if ((matches && !text.starts_with(prefix.text)) || (prefix.whole && matches != (text == prefix.text))) {
+    if ((matches && !text.starts_with(prefix.text)) || (prefix.whole && matches != (text == prefix.text)) ||
+        (prefix.then_anything && matches != text.starts_with(prefix.text))) {
       FAIL("'" << pattern << "' and '" << text << "'");
     }
   }

@@ -126,6 +126,9 @@ TEST_CASE("a hit, a miss, a look and an erase allocate nothing; a set allocates 
   CHECK(found == 12);
   std::string value(100, 'y');
   CHECK(allocations_of([&] { cache.set("7", std::move(value)); }) == 1);
+  const std::string copied(90, 'z');
+  cache.set("7", copied);
+  CHECK(allocations_of([&] { cache.set("7", copied); }) == 0);  // into the place of what is there
   CHECK(allocations_of([&] { cache.clear(); }) == 0);
 }
 

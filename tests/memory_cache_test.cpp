@@ -155,6 +155,7 @@ TEST_CASE("clear removes everything, from every shard") {
   CHECK(cache.size() == 500);
   cache.clear();
   CHECK(cache.size() == 0);
+  cache.remove_expired();
   CHECK(cache.bytes() == 0);
   CHECK_FALSE(cache.get("7"));
   CHECK(cache.set("7", "again"));
@@ -203,5 +204,45 @@ TEST_CASE("replace puts a value in the place of the very entry that was read, wi
     CHECK(cache.replace("a", replaced, std::string(4000, 'y')));
     CHECK_FALSE(cache.contains("b"));
     CHECK(cache.get("a")->size() == 4000);
+  }
+}
+
+TEST_CASE(
+    "an overwrite by a copy gives what was written, whatever is there: shorter, longer, held, expired, with a TTL") {
+  const Timed timed;
+  MemoryCache<std::string> cache{timed.options()};
+  std::vector<MemoryCache<std::string>::Handle> held;
+  std::vector<std::string> expected;
+  for (int round = 0; round < 400; ++round) {
+    const std::string value(static_cast<std::size_t>(round * 37 % 611), static_cast<char>('a' + round % 26));
+    REQUIRE(cache.set("a", value, round % 3 == 0 ? 5ms : 0ms));
+    if (round % 7 == 0) timed.clock->advance(1ms);
+    const auto hit = cache.get("a");
+    REQUIRE(hit);
+    REQUIRE(*hit == value);
+    REQUIRE(cache.bytes() >= charge_of("a", value));
+    if (round % 11 == 0) {
+      held.push_back(hit);
+      expected.push_back(value);
+    }
+    if (round % 13 == 0) timed.clock->advance(5ms);
+    if (round % 50 == 0) cache.set("a", std::string(10'000, 'L'));
+  }
+  for (std::size_t i = 0; i < held.size(); ++i) CHECK(*held[i] == expected[i]);
+  const std::vector<int> numbers(100, 7);
+  MemoryCache<std::vector<int>> vectors;
+  for (int i = 0; i < 3; ++i) CHECK(vectors.set("a", numbers));
+  CHECK(*vectors.get("a") == numbers);
+  cache.clear();
+  CHECK(cache.bytes() == 0);
+}
+
+TEST_CASE("a short value leaves no large buffer behind where it overwrites a long one") {
+  MemoryCache<std::string> cache;
+  const std::string small(10, 's');
+  for (const std::size_t size : {200U, 4'000U, 100'000U}) {
+    cache.set("a", std::string(size, 'x'));
+    for (int i = 0; i < 3; ++i) cache.set("a", small);
+    CHECK(cache.bytes() == charge_of("a", small));
   }
 }

@@ -196,11 +196,14 @@ TEST_CASE("S3-FIFO names the entry that the paper's algorithm names, whatever ha
   for (std::uint32_t seed = 1; seed <= 30; ++seed) agrees_with_model<S3FifoPolicy, S3FifoModel>(seed);
 }
 
-TEST_CASE("a policy that was cleared knows nothing, and starts anew") {
+TEST_CASE("a policy that gave its entries away knows none, and starts anew") {
   const auto starts_anew = [](auto policy) {
     std::vector<Node> nodes(10);
     for (Node& node : nodes) policy.inserted(node, node.hash);
-    policy.clear();
+    cascor::detail::EntryList given;
+    policy.give_all(given);
+    CHECK(given.size() == nodes.size());
+    CHECK(given.oldest() == nodes.data());
     CHECK(policy.victim() == nullptr);
     policy.inserted(nodes[5], 0);
     CHECK(policy.victim() == &nodes[5]);
@@ -209,26 +212,23 @@ TEST_CASE("a policy that was cleared knows nothing, and starts anew") {
   starts_anew(S3FifoPolicy{});
 }
 
-TEST_CASE("S3-FIFO brings what it remembers straight to the main queue, and forgets it with clear()") {
+TEST_CASE("S3-FIFO brings what it remembers straight to the main queue") {
   const auto evict = [](S3FifoPolicy& policy) {
     PolicyNode* const victim = policy.victim();
     policy.removed(*victim, hash_of(*victim), true);
     return victim;
   };
-  for (const bool cleared : {false, true}) {
-    S3FifoPolicy policy;
-    std::vector<Node> nodes(4);
-    for (std::size_t i = 0; i < nodes.size(); ++i) {
-      nodes[i].hash = i + 1;
-      nodes[i].charge(100);
-      policy.inserted(nodes[i], nodes[i].hash);
-    }
-    CHECK(evict(policy) == &nodes[0]);
-    CHECK(policy.ghost().contains(1));
-    if (cleared) policy.clear();
-    policy.inserted(nodes[0], nodes[0].hash);
-    CHECK(nodes[0].in_main() == !cleared);
+  S3FifoPolicy policy;
+  std::vector<Node> nodes(4);
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    nodes[i].hash = i + 1;
+    nodes[i].charge(100);
+    policy.inserted(nodes[i], nodes[i].hash);
   }
+  CHECK(evict(policy) == &nodes[0]);
+  CHECK(policy.ghost().contains(1));
+  policy.inserted(nodes[0], nodes[0].hash);
+  CHECK(nodes[0].in_main());
 }
 
 TEST_CASE("the ghost remembers the newest so many, in order, however the number changes") {

@@ -403,10 +403,7 @@ std::size_t TieredEngine<CascorWhenUsed>::erase_matching(const std::string& patt
   Parts& p = parts_;
   if (!p.config.enabled) return 0;
   const auto may_erase = [&p](std::string_view key) { return p.keys->is_cached(key); };
-  const auto erase_here = [&] {
-    return p.memory.erase_if([&](std::string_view key) { return may_erase(key) && glob_match(pattern, key); },
-                             glob_literal_prefix(pattern).text);
-  };
+  const auto erase_here = [&] { return p.memory.erase_matching(pattern); };
   if (!p.is_remote()) return erase_here();
   std::size_t queued = 0;
   if (!behind_.settle_all(until)) {

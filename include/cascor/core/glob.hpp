@@ -17,10 +17,11 @@ CASCOR_CACHE_FN bool glob_match(std::string_view pattern, std::string_view text)
 /// `text` as a pattern that matches just itself.
 CASCOR_CACHE_FN std::string glob_escape(std::string_view text);
 
-/// The bytes that every match must begin with, escapes resolved, and whether that is the whole pattern.
+/// The bytes that every match must begin with, escapes resolved, and what follows them.
 struct GlobPrefix {
   std::string text;
-  bool whole = false;
+  bool whole = false;          ///< nothing: that is the whole pattern
+  bool then_anything = false;  ///< stars alone: whatever begins so matches
 };
 CASCOR_CACHE_FN GlobPrefix glob_literal_prefix(std::string_view pattern);
 

@@ -112,6 +112,7 @@ CASCOR_CACHE_DEF GlobPrefix glob_literal_prefix(std::string_view pattern) {
     prefix.text.push_back(pattern[at]);
   }
   prefix.whole = at == pattern.size();
+  prefix.then_anything = !prefix.whole && pattern.find_first_not_of('*', at) == std::string_view::npos;
   return prefix;
 }
 

@@ -34,7 +34,8 @@ class Entry : public PolicyNode {
   struct GroupLinks {
     Entry* newer = nullptr;
     Entry* older = nullptr;
-    std::size_t group = 0;
+    std::uint32_t group = 0;
+    std::uint32_t generation = 0;
   };
 
   Value value;
@@ -111,6 +112,19 @@ class Entry : public PolicyNode {
     char* const block = reinterpret_cast<char*>(entry) - (entry->has_times() ? times_size : 0);
     entry->~Entry();
     deallocate(block);
+  }
+  /// Has it brought near; may be called of any address.
+  void expect() const noexcept {
+    __builtin_prefetch(this, 1);
+    __builtin_prefetch(reinterpret_cast<const char*>(this) + 64);
+  }
+  /// The same of what the value's first word points to, if it points anywhere: mostly that is what the value owns.
+  void expect_value() const noexcept {
+    if constexpr (sizeof(Value) >= sizeof(void*)) {
+      const void* first = nullptr;
+      std::memcpy(&first, static_cast<const void*>(std::addressof(value)), sizeof first);
+      __builtin_prefetch(first, 1);
+    }
   }
   /// Of an entry that has just left its shard, before the shard's own reference goes: what threads' slots hold is from
   /// now on counted, and the slots are marked. No slot takes it any more. O(threads) for one that was seen, else O(1).

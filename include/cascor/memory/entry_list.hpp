@@ -53,6 +53,20 @@ class EntryList {
     newest_->newer(&node);
     newest_ = &node;
   }
+  /// Those of another list become the newest here, in their order; it is empty then.
+  void take(EntryList& other) noexcept {
+    if (other.newest_ == nullptr) return;
+    other.oldest_->older(newest_);
+    if (newest_ != nullptr) {
+      newest_->newer(other.oldest_);
+    } else {
+      oldest_ = other.oldest_;
+    }
+    newest_ = other.newest_;
+    charge_ += other.charge_;
+    size_ += other.size_;
+    other = {};
+  }
   /// `by` takes the place of `old`.
   void replace(PolicyNode& old, PolicyNode& by) noexcept {
     PolicyNode* const newer = old.newer();

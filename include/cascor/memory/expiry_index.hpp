@@ -63,7 +63,6 @@ class ExpiryIndex {
     return record;
   }
   std::size_t size() const noexcept { return size_; }
-  void clear() noexcept { *this = ExpiryIndex{}; }
 
  private:
   struct Row {

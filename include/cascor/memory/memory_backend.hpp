@@ -30,23 +30,31 @@ class MemoryCounts {
   }
   void removed(std::string_view key, std::size_t charge, Removal why) noexcept {
     auto& one = of(key);
-    one.entries.fetch_sub(1, std::memory_order_relaxed);
+    if (why != Removal::invalidated) one.entries.fetch_sub(1, std::memory_order_relaxed);
     one.bytes.fetch_sub(static_cast<std::int64_t>(charge), std::memory_order_relaxed);
     if (why == Removal::evicted) one.evictions.fetch_add(1, std::memory_order_relaxed);
     if (why == Removal::expired) one.expirations.fetch_add(1, std::memory_order_relaxed);
   }
-  /// A key's group is its prefix.
-  std::size_t group_of(std::string_view key) const noexcept {
-    static_assert(prefix_count <= most_groups);
-    return static_cast<std::size_t>(keys_->prefix_of(key));
-  }
-  /// The groups of all keys that begin so: that of the longest prefix in it, and those that begin with it themselves.
-  GroupSet groups_under(std::string_view begin) const noexcept {
-    GroupSet groups = GroupSet{1} << group_of(begin);
-    for (std::size_t p = 0; p < prefix_count; ++p) {
-      if (std::string_view{keys_->text(static_cast<Prefix>(p))}.starts_with(begin)) groups |= GroupSet{1} << p;
+  /// Entries that are gone all at once, by group; their bytes follow, one by one.
+  void invalidated(const GroupSizes& sizes) noexcept {
+    for (std::size_t group = 0; group < most_groups; ++group) {
+      if (sizes[group] == 0) continue;
+      of_group(group).entries.fetch_sub(static_cast<std::int64_t>(sizes[group]), std::memory_order_relaxed);
     }
-    return groups;
+  }
+  /// A key's group is its prefix; what is no cache has one of its own, which no invalidation reaches.
+  std::size_t group_of(std::string_view key) const noexcept {
+    static_assert(prefix_count < most_groups);
+    return keys_->is_cached(key) ? static_cast<std::size_t>(keys_->prefix_of(key)) : kept;
+  }
+  /// The groups of all keys that begin so: those that begin with it themselves, and that of the longest prefix in it.
+  GroupsUnder groups_under(std::string_view begin) const noexcept {
+    GroupsUnder under{.kept = GroupSet{1} << kept};
+    for (std::size_t p = 0; p < prefix_count; ++p) {
+      if (std::string_view{keys_->text(static_cast<Prefix>(p))}.starts_with(begin)) under.whole |= GroupSet{1} << p;
+    }
+    under.part = GroupSet{1} << static_cast<std::size_t>(keys_->prefix_of(begin)) & ~under.whole;
+    return under;
   }
   void add_to(BasicStats<CascorWhenUsed>& stats) const {
     for (std::size_t p = 0; p < prefix_count; ++p) {
@@ -62,6 +70,8 @@ class MemoryCounts {
   }
 
  private:
+  static constexpr std::size_t kept = prefix_count;
+
   struct alignas(64) Counts {
     std::atomic<std::int64_t> entries{
         0};  // below zero for a moment where an entry's removal is told before its insertion
@@ -72,13 +82,17 @@ class MemoryCounts {
   static std::uint64_t at_least_none(const std::atomic<std::int64_t>& count) noexcept {
     return static_cast<std::uint64_t>(std::max(std::int64_t{0}, count.load(std::memory_order_relaxed)));
   }
-  Counts& of(std::string_view key) noexcept { return counts_[static_cast<std::size_t>(keys_->prefix_of(key))]; }
+  Counts& of_group(std::size_t group) noexcept {
+    return counts_[std::min(group, static_cast<std::size_t>(Prefix::other))];
+  }
+  Counts& of(std::string_view key) noexcept { return of_group(group_of(key)); }
 
   std::shared_ptr<const Dependent<KeySpace, CascorWhenUsed>> keys_;
   std::array<Counts, prefix_count> counts_;
 };
 
-/// A MemoryCache observer that reports to MemoryCounts.
+/// A MemoryCache observer that reports to MemoryCounts. Of the keys that the memory tier holds, erase_matching()
+/// reaches those alone that KeySpace::is_cached().
 template <class CascorWhenUsed = void>
 struct MemoryObserver {
   std::shared_ptr<MemoryCounts<CascorWhenUsed>> counts;
@@ -87,7 +101,8 @@ struct MemoryObserver {
     counts->removed(key, charge, why);
   }
   std::size_t group_of(std::string_view key) const noexcept { return counts->group_of(key); }
-  GroupSet groups_under(std::string_view prefix) const noexcept { return counts->groups_under(prefix); }
+  GroupsUnder groups_under(std::string_view prefix) const noexcept { return counts->groups_under(prefix); }
+  void invalidated(const GroupSizes& sizes) const noexcept { counts->invalidated(sizes); }
 };
 
 /// The memory tier's store.

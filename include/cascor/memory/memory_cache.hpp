@@ -68,7 +68,8 @@ struct NoObserver {
 ///
 /// Value: any movable type. It weighs what weight_of says, asked once, when it is stored.
 /// Observer: is told of each entry that comes and goes, outside locks, from the thread that caused it; must not throw.
-/// Of an entry that one thread stores and another removes at once it may hear in either order.
+/// Of an entry that one thread stores and another removes at once it may hear in either order; of those that go all at
+/// once, when their memory does.
 template <class Value, class Observer = NoObserver>
 class MemoryCache {
   using Node = detail::Entry<Value>;
@@ -99,12 +100,20 @@ class MemoryCache {
   /// the whole cache (or the key than 4 GiB). Throws DataError for a TTL that is negative or past the clock, what
   /// moving or weighing the value throws, or std::bad_alloc; the cache is then as it was. O(1) plus the entries that
   /// make room; one allocation.
-  bool set(std::string_view key, Value value, Ttl ttl = {}) {
-    return set_if(key, std::move(value), ttl, OnlyIf::always) == SetOutcome::stored;
+  bool set(std::string_view key, Value&& value, Ttl ttl = {}) {
+    return put_now(hash_(key), key, std::move(value), ttl, {}) == SetOutcome::stored;
+  }
+  /// The same of a copy, which allocates nothing where a string or numbers fit into the place of those that are there.
+  bool set(std::string_view key, const Value& value, Ttl ttl = {}) requires std::is_copy_constructible_v<Value> {
+    const std::uint64_t hash = hash_(key);
+    if constexpr (detail::has_buffer<Value>) {
+      if (assign(hash, key, value, ttl)) return true;
+    }
+    return put_now(hash, key, Value(value), ttl, {}) == SetOutcome::stored;
   }
   /// The same where `only_if` holds, decided in the same step.
   SetOutcome set_if(std::string_view key, Value value, Ttl ttl, OnlyIf only_if) {
-    return put_now(key, std::move(value), ttl, {.only_if = only_if});
+    return put_now(hash_(key), key, std::move(value), ttl, {.only_if = only_if});
   }
 
   /// The value under `key`; an empty handle where there is none, or it has expired: exact to the clock. Writes nothing
@@ -117,8 +126,9 @@ class MemoryCache {
   Handle get(std::string_view key, Now& now) {
     const std::uint64_t hash = hash_(key);
     Shard& shard = this->shard(hash);
+    shard.expect(hash);
     Handle handle = shard.get(hash, key, now);
-    if (!handle) remove_expired_of(shard, now);
+    if (!handle || detail::is_time_to_tidy(64)) remove_expired_of(shard, now);
     return handle;
   }
 
@@ -149,7 +159,7 @@ class MemoryCache {
         const Handle held = peek(key, now);
         if (!held) return false;
         const Condition same{.expected = held.node(), .same_value = true};
-        if (put(key, Value(*held), held.stored_at(), expires, same) == SetOutcome::stored) return true;
+        if (put(hash_(key), key, Value(*held), held.stored_at(), expires, same) == SetOutcome::stored) return true;
       }
     }
   }
@@ -162,26 +172,43 @@ class MemoryCache {
     return shard(hash).erase(hash, key, now, leaving);
   }
 
-  /// Removes every entry whose key matches the Redis glob, or for whose key `matches` is true (it is called under a
-  /// lock and must not use the cache; where it throws, what it was true for is gone); how many live ones went.
-  /// O(entries), no allocation.
+  /// Removes every entry whose key matches the Redis glob, but for those of groups that the observer keeps; how many
+  /// live ones went. Where that is everything ("*"), or whole groups that the observer tells apart, O(1) and what has
+  /// expired lately; their memory is given back as by clear(). Else O(entries of the groups that it may reach).
   std::size_t erase_matching(std::string_view pattern) {
-    return erase_if([pattern](std::string_view key) noexcept { return glob_match(pattern, key); },
-                    glob_literal_prefix(pattern).text);
+    const GlobPrefix prefix = glob_literal_prefix(pattern);
+    const auto matches = [pattern](std::string_view key) noexcept { return glob_match(pattern, key); };
+    detail::GroupsUnder under = groups_under(prefix.text);
+    if (!prefix.then_anything) under = {.part = under.whole | under.part};
+    const bool is_everything = prefix.then_anything && prefix.text.empty();
+    Now now{*options_.clock};
+    std::size_t alive = 0;
+    detail::GroupSizes invalidated{};
+    for (auto& one : shards_) {
+      Leaving leaving{*this};
+      if constexpr (knows_groups) {
+        alive += one.invalidate(under, now, leaving, invalidated, matches);
+      } else if (is_everything) {
+        typename Shard::Emptied emptied;
+        alive += one.invalidate_all(now, leaving, invalidated, emptied);
+      } else {
+        alive += one.erase_if(under.part, now, leaving, matches);
+      }
+    }
+    begin_reclaiming(invalidated);
+    return alive;
   }
-  /// `prefix`: what every key begins with for which `matches` is true. Where the observer tells groups of keys apart by
-  /// it, the cost is O(entries of those groups).
+  /// The same of every entry for whose key `matches` is true: it is called under a lock and must not use the cache;
+  /// where it throws, what it was true for is gone. `prefix`: what every key begins with for which it is true. Where
+  /// the observer tells groups of keys apart, the cost is O(entries of those that begin so), else O(entries).
   template <class Matches>
   std::size_t erase_if(Matches&& matches, std::string_view prefix = {}) {
-    detail::GroupSet groups = detail::all_groups;
-    if constexpr (Node::is_grouped && requires { observer_.groups_under(prefix); }) {
-      groups = observer_.groups_under(prefix);
-    }
+    const detail::GroupsUnder under = groups_under(prefix);
     Now now{*options_.clock};
     std::size_t alive = 0;
     for (auto& one : shards_) {
       Leaving leaving{*this};
-      alive += one.erase_if(groups, now, leaving, matches);
+      alive += one.erase_if(under.whole | under.part | under.kept, now, leaving, matches);
     }
     free_pages_.give_back();
     return alive;
@@ -203,25 +230,29 @@ class MemoryCache {
     return keys;
   }
 
-  /// Removes everything. Handles keep their values. O(entries), no allocation.
+  /// Removes everything. Handles keep their values. The memory of some hundred entries is given back at once, that of
+  /// more by the operations that follow, a few by each and before anything is evicted; bytes() has it until then.
+  /// O(1), no allocation.
   void clear() noexcept {
+    detail::GroupSizes invalidated{};
     for (auto& one : shards_) {
-      Leaving leaving{*this};
-      one.clear(leaving);
+      typename Shard::Emptied emptied;
+      one.clear(invalidated, emptied);
     }
-    free_pages_.give_back();
+    begin_reclaiming(invalidated);
   }
 
   /// Stores `value` in place of the very entry that `expected` holds, with its times; false, and nothing changed, where
   /// that one is there no more, has expired, or the value is larger than the whole cache. Throws as set() does.
   bool replace(std::string_view key, const Handle& expected, Value value) {
     if (!expected) return false;
-    return put(key, std::move(value), expected.stored_at(), expected.expires_at(),
+    return put(hash_(key), key, std::move(value), expected.stored_at(), expected.expires_at(),
                {.expected = expected.node(), .same_value = true}) == SetOutcome::stored;
   }
   /// The same for a value that is newer than what `expected` holds: it is stored now, and has a TTL of its own.
   bool replace(std::string_view key, const Handle& expected, Value value, Ttl ttl) {
-    return expected && put_now(key, std::move(value), ttl, {.expected = expected.node()}) == SetOutcome::stored;
+    return expected &&
+           put_now(hash_(key), key, std::move(value), ttl, {.expected = expected.node()}) == SetOutcome::stored;
   }
 
   /// A load under way: what publish() stores the loaded value with. For one thread; the cache must outlive it.
@@ -244,11 +275,12 @@ class MemoryCache {
   /// Stores what was loaded, unless something has overtaken the load, decided in the same step; was it stored? Throws
   /// as set() does.
   bool publish(const Load& load, Value value, Ttl ttl = {}) {
-    return put_now(load.key(), std::move(value), ttl, {.load = &load}) == SetOutcome::stored;
+    return put_now(hash_(load.key()), load.key(), std::move(value), ttl, {.load = &load}) == SetOutcome::stored;
   }
 
-  /// Removes entries that have expired, `most` at most, which no read and no write has come to since; how many. Writes
-  /// remove a few each, so this is for a cache that is seldom written to. O(what it removes).
+  /// Gives back the memory of entries that have expired or were invalidated, `most` at most, which no other operation
+  /// has come to since; how many. Misses and insertions remove a few each, some overwrites and now and then a hit too,
+  /// so this is for a cache that is seldom used. O(what it removes).
   std::size_t remove_expired(std::size_t most = std::numeric_limits<std::size_t>::max()) {
     Now now{*options_.clock};
     std::size_t removed = 0;
@@ -260,7 +292,7 @@ class MemoryCache {
     return removed;
   }
 
-  /// Entries held, those included that have expired and were not removed yet.
+  /// Entries held, those included that have expired and were not removed yet, but none that were invalidated.
   std::size_t size() const noexcept {
     std::size_t entries = 0;
     for (auto& one : shards_) entries += one.size();
@@ -296,6 +328,17 @@ class MemoryCache {
     MemoryCache& cache_;
   };
 
+  static constexpr bool knows_groups = Node::is_grouped && requires(const Observer& observer, std::string_view prefix) {
+    observer.groups_under(prefix);
+  };
+  static constexpr bool hears_of_groups = requires(Observer & observer, const detail::GroupSizes& sizes) {
+    observer.invalidated(sizes);
+  };
+  // How many entries of a shard an operation on others looks after.
+  static constexpr std::size_t reclaimed_by_the_way = 8;
+  // Of how many entries the call that invalidates them gives back the memory itself.
+  static constexpr std::size_t reclaimed_at_once = 256;
+
   static constexpr std::size_t too_much = std::numeric_limits<std::size_t>::max();
 
   static std::size_t shard_count(const MemoryCacheOptions& options) noexcept {
@@ -317,7 +360,7 @@ class MemoryCache {
     if (!handle) remove_expired_of(shard, now);
     return handle;
   }
-  // With each miss and each write, a few of that shard's and of another one's by turns: no shard is forgotten.
+  // A few of that shard's and of another one's by turns: no shard is forgotten.
   void remove_expired_of(Shard& shard, Now& now) {
     remove_some_expired(shard, now);
     if (shards_.size() == 1) return;
@@ -328,7 +371,7 @@ class MemoryCache {
   void remove_some_expired(Shard& shard, Now& now) {
     if (!shard.is_due(now)) return;
     Leaving leaving{*this};
-    shard.remove_expired(4, now, leaving);
+    shard.remove_expired(reclaimed_by_the_way, now, leaving);
   }
   typename Shard::Touched touch_in_place(std::string_view key, TimePoint expires, Now& now) {
     const std::uint64_t hash = hash_(key);
@@ -350,15 +393,32 @@ class MemoryCache {
                                                                            : detail::LruPolicy::bytes_per_entry));
   }
 
-  SetOutcome put_now(std::string_view key, Value&& value, Ttl ttl, const Condition& condition) {
-    Now now{*options_.clock};
-    if (!always_with_times && ttl.never_ends(options_.default_ttl)) {
-      return put(key, std::move(value), now.roughly(), TimePoint::max(), condition);
-    }
+  // The times of what is stored now: of one that never ends, when it was stored need not be exact.
+  std::pair<TimePoint, TimePoint> times_of(Ttl ttl, Now& now) const {
+    if (!always_with_times && ttl.never_ends(options_.default_ttl)) return {now.roughly(), TimePoint::max()};
     const milliseconds lives = ttl.resolve(options_.default_ttl, now());
-    return put(key, std::move(value), now(), expiry_after(now(), lives), condition);
+    return {now(), expiry_after(now(), lives)};
   }
-  SetOutcome put(std::string_view key, Value&& value, TimePoint stored, TimePoint expires, const Condition& condition) {
+  bool assign(std::uint64_t hash, std::string_view key, const Value& value, Ttl ttl) {
+    Shard& shard = this->shard(hash);
+    if (!shard.expects_overwrite() || !detail::is_quick_to_copy(value)) return false;
+    shard.expect(hash);
+    Now now{*options_.clock};
+    const auto [stored, expires] = times_of(ttl, now);
+    const bool with_times = expires != TimePoint::max() || always_with_times;
+    const std::size_t charge = shard.assign(hash, key, value, {stored, expires, 0, with_times}, now);
+    if (charge == 0) return false;
+    was_overwritten(key, charge, charge, shard, now);
+    return true;
+  }
+  SetOutcome put_now(std::uint64_t hash, std::string_view key, Value&& value, Ttl ttl, const Condition& condition) {
+    shard(hash).expect(hash);
+    Now now{*options_.clock};
+    const auto [stored, expires] = times_of(ttl, now);
+    return put(hash, key, std::move(value), stored, expires, condition);
+  }
+  SetOutcome put(std::uint64_t hash, std::string_view key, Value&& value, TimePoint stored, TimePoint expires,
+                 const Condition& condition) {
     const bool ends = expires != TimePoint::max();
     const bool with_times = ends || always_with_times;
     const std::size_t charge = charge_of(key, value, with_times, ends);
@@ -368,7 +428,6 @@ class MemoryCache {
       if (condition.holds_always()) erase(key);
       return SetOutcome::too_large;
     }
-    const std::uint64_t hash = hash_(key);
     detail::Allowance room{budget_};
     if constexpr (std::is_nothrow_swappable_v<Value>) {
       if (condition.holds_always() && overwrite(hash, key, value, {stored, expires, charge, with_times}, room)) {
@@ -389,6 +448,18 @@ class MemoryCache {
     free_pages_.give_back();
     return SetOutcome::stored;
   }
+  detail::GroupsUnder groups_under(std::string_view prefix) const noexcept {
+    if constexpr (knows_groups) {
+      return observer_.groups_under(prefix);
+    } else {
+      return {.part = detail::all_groups};
+    }
+  }
+  void begin_reclaiming(const detail::GroupSizes& invalidated) noexcept {
+    if constexpr (hears_of_groups) observer_.invalidated(invalidated);
+    (void)remove_expired(reclaimed_at_once);
+    free_pages_.give_back();
+  }
   std::size_t group_of(std::string_view key) const noexcept {
     if constexpr (Node::is_grouped && requires { observer_.group_of(key); }) {
       return observer_.group_of(key);
@@ -405,10 +476,13 @@ class MemoryCache {
     const std::size_t before = shard.exchange(hash, key, value, wanted, now, room);
     if (before == 0) return false;
     room.give_back();
-    remove_expired_of(shard, now);
-    observer_.removed(key, before, detail::Removal::replaced);
-    observer_.inserted(key, wanted.charge);
+    was_overwritten(key, before, wanted.charge, shard, now);
     return true;
+  }
+  void was_overwritten(std::string_view key, std::size_t before, std::size_t charge, Shard& shard, Now& now) {
+    if (detail::is_time_to_tidy(4)) remove_expired_of(shard, now);
+    observer_.removed(key, before, detail::Removal::replaced);
+    observer_.inserted(key, charge);
   }
   typename Shard::Put put_once(std::uint64_t hash, Node& entry, const Condition& condition, detail::Allowance& room,
                                std::size_t turn) {
@@ -435,8 +509,10 @@ class MemoryCache {
     budget_.give_back(leaving.freed());
     leaving.each([this](const Node& entry) {
       const std::size_t charge = entry.charge();
-      if (entry.removal() != detail::Removal::replaced) free_pages_.freed(charge);
-      observer_.removed(entry.key(), charge, entry.removal());
+      const detail::Removal why = entry.removal();
+      if (why != detail::Removal::replaced) free_pages_.freed(charge);
+      const bool is_told_late = why == detail::Removal::invalidated && !hears_of_groups;
+      observer_.removed(entry.key(), charge, is_told_late ? detail::Removal::erased : why);
     });
   }
 

@@ -11,8 +11,8 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
-/// Why an entry left.
-enum class Removal : unsigned char { none, erased, replaced, expired, evicted };
+/// Why an entry left. Invalidated: with its group or with everything, before now; what leaves now is its memory.
+enum class Removal : unsigned char { none, erased, replaced, expired, evicted, invalidated };
 
 /// Bytes that an entry is charged, in 16 bits: units of 8, exact up to 16 KiB, rounded up by a thousandth at most
 /// beyond.
@@ -47,9 +47,6 @@ class PolicyNode {
   PolicyNode* older() const noexcept { return joined(older_low_, older_high_); }
   void newer(PolicyNode* node) noexcept { split(node, newer_low_, newer_high_); }
   void older(PolicyNode* node) noexcept { split(node, older_low_, older_high_); }
-
-  /// What is newer is looked at next, in a while: its key lies in the line behind.
-  void expect_next() const noexcept { __builtin_prefetch(reinterpret_cast<const char*>(newer()) + 64); }
 
   std::size_t charge() const noexcept { return Charge::unpack(charge_); }
   void charge(std::size_t bytes) noexcept { charge_ = Charge::pack(bytes); }

@@ -53,10 +53,10 @@ class S3FifoPolicy {
       main_.push_newest(*oldest);
     }
   }
-  void clear() noexcept {
-    small_ = {};
-    main_ = {};
-    ghost_.clear();
+  /// The ghosts stay until this is destroyed.
+  void give_all(EntryList& to) noexcept {
+    to.take(main_);
+    to.take(small_);
   }
   const GhostQueue<CascorWhenUsed>& ghost() const noexcept { return ghost_; }
 

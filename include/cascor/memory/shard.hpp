@@ -20,6 +20,7 @@
 #include "cascor/memory/expiry_index.hpp"
 #include "cascor/memory/groups.hpp"
 #include "cascor/memory/hash_table.hpp"
+#include "cascor/memory/in_place.hpp"
 #include "cascor/memory/load.hpp"
 #include "cascor/memory/lru_policy.hpp"
 #include "cascor/memory/recent_hits.hpp"
@@ -37,30 +38,39 @@ class alignas(64) Shard {
   using Out = Removed<Value>;
   using Handle = CacheHandle<Value>;
 
+  /// What the entries of a shard that was cleared were kept in: to be destroyed outside the lock, as it may be large.
+  struct Emptied {
+    HashTable<Value> table;
+    ExpiryIndex<> index;
+    std::variant<LruPolicy, S3FifoPolicy<>> policy;
+  };
+
   Shard() = default;
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
   ~Shard() {
+    GroupSizes sizes{};
+    Emptied emptied;
+    clear(sizes, emptied);
     Out out;
-    clear(out);
+    while (PolicyNode* const entry = cleared_.oldest()) leave_cleared(*entry, out);
   }
 
   /// Once, before anything else.
   void set_up(Eviction eviction, const KeyHash& hash) {
     table_.set_up(hash);
-    if (eviction == Eviction::s3fifo) {
-      policy_.template emplace<1>();
-    } else {
-      hits_.set_up();
-    }
+    policy_ = make_policy(eviction);
+    if (eviction == Eviction::lru) hits_.set_up();
   }
 
+  /// Has brought near what an operation on this hash looks at first. Takes no lock.
+  void expect(std::uint64_t hash) const noexcept { table_.expect(hash); }
   /// The live entry of the key. Empty also where one has expired: ask is_due() then.
   Handle get(std::uint64_t hash, std::string_view key, Now& now) {
     ThreadSlots* const thread = slots_of_this_thread();
     if (thread == nullptr || !lock_.enter(*thread)) return get_closed(hash, key, now, true);
     Node* const entry = table_.find(hash, key);
-    if (entry == nullptr || entry->has_expired(now)) {
+    if (entry == nullptr || !is_live(*entry, now)) {
       ShardLock::leave(*thread);
       return {};
     }
@@ -77,22 +87,22 @@ class alignas(64) Shard {
     if (thread == nullptr || !lock_.enter(*thread)) return get_closed(hash, key, now, false);
     Node* const entry = table_.find(hash, key);
     Handle handle;
-    if (entry != nullptr && !entry->has_expired(now)) {
+    if (entry != nullptr && is_live(*entry, now)) {
       entry->seen();
       handle = hold(*thread, *entry);
     }
     ShardLock::leave(*thread);
     return handle;
   }
-  /// Is there an entry that has expired, or was there lately? Takes no lock.
+  /// Is there an entry that has expired, or was there lately, or memory of one that was invalidated? Takes no lock.
   bool is_due(Now& now) const noexcept {
     const TimePoint due{TimePoint::duration{due_.load(std::memory_order_relaxed)}};
     return due != TimePoint::max() && now.has_passed(due);
   }
-  /// Removes entries that have expired, `most` at most; how many.
+  /// Removes entries that have expired or were invalidated, `most` at most; how many.
   std::size_t remove_expired(std::size_t most, Now& now, Out& out) {
     const Inside inside{*this};
-    return expire(most, now, out);
+    return reclaim(most, now, out);
   }
 
   enum class Put : unsigned char { done, no_room, not_expected };
@@ -110,7 +120,7 @@ class alignas(64) Shard {
   Put put(std::uint64_t hash, std::size_t group, Node& entry, const Condition& condition, Now& now, Out& out,
           Allowance& room, std::size_t keep) {
     const Inside inside{*this};
-    if (index_.size() != 0) expire(most_expired_at_once, now, out, &room);
+    if (index_.size() != 0) reclaim(most_reclaimed_at_once, now, out, &room);
     Node* old = table_.find(hash, entry.key());
     if (!holds(condition, old, now)) return Put::not_expected;
     expect_overwrite(old != nullptr);
@@ -118,7 +128,7 @@ class alignas(64) Shard {
     await(hash, entry, old);
     if (old != nullptr) with_policy([old](auto& policy) { policy.hit(*old); });  // so that others leave before it
     while (!room.exchange(entry.charge(), old != nullptr ? old->charge() : 0)) {
-      const Node* const victim = table_.size() > keep ? evict(now, out, room) : nullptr;
+      const PolicyNode* const victim = leftovers() != 0 || table_.size() > keep ? evict(now, out, room) : nullptr;
       if (victim == nullptr) return Put::no_room;
       if (victim == old) old = nullptr;
     }
@@ -127,14 +137,15 @@ class alignas(64) Shard {
     if (old == nullptr) {
       table_.insert(hash, entry);
       with_policy([&](auto& policy) { policy.inserted(entry, hash); });
-      count(table_.size());
     } else {
       table_.replace(hash, *old, entry);
+      const Removal why = reason(*old, now, Removal::replaced);
       groups_.remove(*old);
       with_policy([&](auto& policy) { policy.replaced(*old, entry); });
-      leave(*old, old->has_expired(now) ? Removal::expired : Removal::replaced, out, 0);
+      leave(*old, why, out, 0);
     }
     groups_.add(entry, group);
+    count();
     return Put::done;
   }
   /// Was the last write here one of a key that was there? The next one mostly is like it. Takes no lock.
@@ -152,28 +163,30 @@ class alignas(64) Shard {
   std::size_t exchange(std::uint64_t hash, std::string_view key, Value& value, const New& wanted, Now& now,
                        Allowance& room) requires std::is_nothrow_swappable_v<Value> {
     const Inside inside{*this};
-    Node* const entry = table_.find(hash, key);
-    expect_overwrite(entry != nullptr);
-    if (entry == nullptr || entry->has_times() != wanted.with_times || entry->has_expired(now)) return 0;
-    if (!entry->is_held_by_none(lock_.first_thread())) return 0;
+    Node* const entry = overwritable(hash, key, wanted, now);
+    if (entry == nullptr) return 0;
     if (wanted.with_times) await(hash, *entry, wanted.expires);
     const std::size_t before = entry->charge();
     if (!room.exchange(wanted.charge, before)) return 0;
     using std::swap;
     swap(entry->value, value);
-    entry->stored(wanted.stored);
-    if (wanted.with_times) entry->expires(wanted.expires);
-    loads_.overtake(key);
-    if (wanted.charge == before) {
-      with_policy([entry](auto& policy) { policy.hit(*entry); });
-    } else {
+    if (wanted.charge != before) {
       entry->charge(wanted.charge);
-      with_policy([entry, before](auto& policy) {
-        policy.recharged(*entry, before);
-        policy.hit(*entry);
-      });
+      with_policy([entry, before](auto& policy) { policy.recharged(*entry, before); });
     }
+    overwritten(*entry, key, wanted);
     return before;
+  }
+  /// The same by copying `value` into the entry's, if that has a buffer for it: its charge stays.
+  std::size_t assign(std::uint64_t hash, std::string_view key, const Value& value, const New& wanted,
+                     Now& now) requires has_buffer<Value> {
+    const Inside inside{*this};
+    Node* const entry = overwritable(hash, key, wanted, now);
+    if (entry == nullptr || !fits_into(entry->value, value)) return 0;
+    if (wanted.with_times) await(hash, *entry, wanted.expires);
+    entry->value = value;
+    overwritten(*entry, key, wanted);
+    return entry->charge();
   }
   /// Evicts the entry that the policy names and credits its bytes to `room`; false where there is none.
   bool evict_one(Now& now, Out& out, Allowance& room) {
@@ -197,7 +210,7 @@ class alignas(64) Shard {
   bool each_live(Now& now, Visit&& visit) {
     const Locked locked{lock_};
     bool more = true;
-    table_.each([&](const Node& entry) { more = more && (entry.has_expired(now) || visit(entry)); });
+    table_.each([&](const Node& entry) { more = more && (!is_live(entry, now) || visit(entry)); });
     return more;
   }
   void begin(Load& load) noexcept {
@@ -213,7 +226,7 @@ class alignas(64) Shard {
   bool erase(std::uint64_t hash, std::string_view key, Now& now, Out& out) {
     const Inside inside{*this};
     loads_.overtake(key);
-    if (index_.size() != 0) expire(most_expired_at_once, now, out);
+    if (index_.size() != 0) reclaim(most_reclaimed_at_once, now, out);
     Node* const entry = live(hash, key, now, out);
     if (entry == nullptr) return false;
     remove(hash, *entry, Removal::erased, out, entry->charge());
@@ -223,30 +236,33 @@ class alignas(64) Shard {
   template <class Matches>
   std::size_t erase_if(GroupSet groups, Now& now, Out& out, Matches&& matches) {
     const Inside inside{*this};
-    std::size_t alive = 0;
     loads_.overtake_if(matches);
-    const auto visit = [&](Node& entry) {
-      if (!matches(entry.key())) return;
-      const bool expired = entry.has_expired(now);
-      alive += expired ? 0 : 1;
-      remove(table_.hash_of(entry), entry, expired ? Removal::expired : Removal::erased, out, entry.charge());
-    };
-    if constexpr (Node::is_grouped) {
-      groups_.each(groups, visit);
-    } else {
-      table_.each(visit);
-    }
+    return erase_matching(groups, now, out, matches);
+  }
+  /// The same, but that of the groups under `prefixed.whole` it matches every key: these are invalidated as they are.
+  /// Adds to `sizes` how many entries that concerns.
+  template <class Matches>
+  std::size_t invalidate(const GroupsUnder& prefixed, Now& now, Out& out, GroupSizes& sizes,
+                         Matches&& matches) requires Node::is_grouped {
+    const Inside inside{*this};
+    loads_.overtake_if(matches);
+    if (prefixed.whole != 0) remove_all_expired(now, out);
+    const std::size_t alive = groups_.invalidate(prefixed.whole, sizes);
+    count();
+    return alive + erase_matching(prefixed.part, now, out, matches);
+  }
+  /// The same of all entries.
+  std::size_t invalidate_all(Now& now, Out& out, GroupSizes& sizes, Emptied& emptied) {
+    const Inside inside{*this};
+    remove_all_expired(now, out);
+    const std::size_t alive = size();
+    clear_inside(sizes, emptied);
     return alive;
   }
-  void clear(Out& out) noexcept {
+  /// Removes all, alive or not. O(1).
+  void clear(GroupSizes& sizes, Emptied& emptied) noexcept {
     const Inside inside{*this};
-    loads_.overtake_if([](std::string_view /*key*/) noexcept { return true; });
-    table_.each([&](Node& entry) { leave(entry, Removal::erased, out, entry.charge()); });
-    table_.clear();
-    groups_.clear();
-    index_.clear();
-    with_policy([](auto& policy) { policy.clear(); });
-    count(0);
+    clear_inside(sizes, emptied);
   }
 
   /// These take no lock.
@@ -255,7 +271,7 @@ class alignas(64) Shard {
   std::uint64_t expirations() const noexcept { return expirations_.load(std::memory_order_relaxed); }
 
  private:
-  static constexpr std::size_t most_expired_at_once = 4;
+  static constexpr std::size_t most_reclaimed_at_once = 4;
 
   // The shard closed, its policy told of all hits; on the way out readers may see when the next entry expires.
   class Inside {
@@ -267,7 +283,7 @@ class alignas(64) Shard {
     Inside(const Inside&) = delete;
     Inside& operator=(const Inside&) = delete;
     ~Inside() {
-      if (shard_.index_.size() != 0 || shard_.is_due_known_) shard_.make_due_known();
+      if (shard_.index_.size() != 0 || shard_.is_due_known_ || shard_.leftovers() != 0) shard_.make_due_known();
       shard_.lock_.open();
     }
 
@@ -300,7 +316,7 @@ class alignas(64) Shard {
   [[gnu::noinline]] Handle get_closed(std::uint64_t hash, std::string_view key, Now& now, bool is_use) {
     const Inside inside{*this};
     Node* const entry = table_.find(hash, key);
-    if (entry == nullptr || entry->has_expired(now)) return {};
+    if (entry == nullptr || !is_live(*entry, now)) return {};
     if (is_use) with_policy([entry](auto& policy) { policy.hit(*entry); });
     entry->retain();
     return Handle::adopt(entry);
@@ -314,17 +330,38 @@ class alignas(64) Shard {
     hits_.drain(lock_.first_thread(), [this](PolicyNode& node) { std::get_if<0>(&policy_)->hit(node); });
   }
 
-  static bool holds(const Condition& condition, const Node* old, Now& now) noexcept {
+  // The key's entry, if its value may be exchanged for another one.
+  Node* overwritable(std::uint64_t hash, std::string_view key, const New& wanted, Now& now) noexcept {
+    Node* const entry = table_.find(hash, key);
+    expect_overwrite(entry != nullptr);
+    if (entry == nullptr || entry->has_times() != wanted.with_times || !is_live(*entry, now)) return nullptr;
+    return entry->is_held_by_none(lock_.first_thread()) ? entry : nullptr;
+  }
+  void overwritten(Node& entry, std::string_view key, const New& wanted) noexcept {
+    entry.stored(wanted.stored);
+    if (wanted.with_times) entry.expires(wanted.expires);
+    loads_.overtake(key);
+    with_policy([&entry](auto& policy) { policy.hit(entry); });
+  }
+  bool is_live(const Node& entry, Now& now) const noexcept {
+    return groups_.is_valid(entry) && !entry.has_expired(now);
+  }
+  /// Why an entry leaves that was not to be read any more, or else leaves for `otherwise`.
+  Removal reason(const Node& entry, Now& now, Removal otherwise) const noexcept {
+    if (!groups_.is_valid(entry)) return Removal::invalidated;
+    return entry.has_expired(now) ? Removal::expired : otherwise;
+  }
+  bool holds(const Condition& condition, const Node* old, Now& now) const noexcept {
     if (condition.load != nullptr && condition.load->overtaken()) return false;
     if (condition.expected == nullptr && condition.only_if == OnlyIf::always) return true;
-    const bool alive = old != nullptr && !old->has_expired(now);
+    const bool alive = old != nullptr && is_live(*old, now);
     if (condition.expected != nullptr) return alive && old == condition.expected;
     return alive == (condition.only_if == OnlyIf::present);
   }
   Node* live(std::uint64_t hash, std::string_view key, Now& now, Out& out) {
     Node* const entry = table_.find(hash, key);
-    if (entry == nullptr || !entry->has_expired(now)) return entry;
-    remove(hash, *entry, Removal::expired, out, entry->charge());
+    if (entry == nullptr || is_live(*entry, now)) return entry;
+    remove(hash, *entry, reason(*entry, now, Removal::none), out, entry->charge());
     return nullptr;
   }
   // Of an entry about to be put in place of `old`: sees to it that the index has a record of its key by its end.
@@ -359,17 +396,65 @@ class alignas(64) Shard {
     } catch (...) {  // no memory to tidy up with: later
     }
   }
-  // Their bytes go to `room`, where there is one.
-  std::size_t expire(std::size_t most, Now& now, Out& out, Allowance* room = nullptr) noexcept {
-    std::size_t expired = 0;
-    while (most-- > 0) {
+  template <class Matches>
+  std::size_t erase_matching(GroupSet groups, Now& now, Out& out, Matches&& matches) {
+    std::size_t alive = 0;
+    const auto visit = [&](Node& entry) {
+      if (!matches(entry.key())) return;
+      const Removal why = reason(entry, now, Removal::erased);
+      alive += why == Removal::erased ? 1 : 0;
+      remove(table_.hash_of(entry), entry, why, out, entry.charge());
+    };
+    if constexpr (Node::is_grouped) {
+      groups_.each(groups, visit);
+    } else {
+      table_.each(visit);
+    }
+    return alive;
+  }
+  void clear_inside(GroupSizes& sizes, Emptied& emptied) noexcept {
+    loads_.overtake_if([](std::string_view /*key*/) noexcept { return true; });
+    with_policy([this](auto& policy) { policy.give_all(cleared_); });
+    groups_.clear(sizes);
+    emptied.policy = std::exchange(policy_, make_policy(policy_.index() == 0 ? Eviction::lru : Eviction::s3fifo));
+    table_.swap(emptied.table);
+    std::swap(index_, emptied.index);
+    count();
+  }
+  static std::variant<LruPolicy, S3FifoPolicy<>> make_policy(Eviction eviction) noexcept {
+    if (eviction == Eviction::s3fifo) return S3FifoPolicy<>{};
+    return LruPolicy{};
+  }
+  // Entries that were invalidated and are still in memory.
+  std::size_t leftovers() const noexcept { return cleared_.size() + groups_.count_invalid(); }
+  // Of those first, then of expired ones. Their bytes go to `room`, where there is one.
+  std::size_t reclaim(std::size_t most, Now& now, Out& out, Allowance* room = nullptr) noexcept {
+    std::size_t count = 0;
+    for (; count < most; ++count) {
+      if (take_leftover(out, room) != nullptr) continue;
       Node* const entry = next_expired(now);
       if (entry == nullptr) break;
-      if (room != nullptr) room->add(entry->charge());
-      remove(table_.hash_of(*entry), *entry, Removal::expired, out, room != nullptr ? 0 : entry->charge());
-      ++expired;
+      take(*entry, reason(*entry, now, Removal::expired), out, room);
     }
-    return expired;
+    return count;
+  }
+  void remove_all_expired(Now& now, Out& out) noexcept {
+    while (Node* const entry = next_expired(now)) take(*entry, reason(*entry, now, Removal::expired), out, nullptr);
+  }
+  const PolicyNode* take_leftover(Out& out, Allowance* room) noexcept {
+    if (PolicyNode* const entry = cleared_.oldest()) {
+      if (room != nullptr) room->add(entry->charge());
+      leave_cleared(*entry, out, room != nullptr ? 0 : entry->charge());
+      return entry;
+    }
+    Node* const entry = groups_.first_invalid();
+    if (entry != nullptr) take(*entry, Removal::invalidated, out, room);
+    return entry;
+  }
+  // Its bytes go to `room`, where there is one, else to nobody.
+  void take(Node& entry, Removal why, Out& out, Allowance* room) noexcept {
+    if (room != nullptr) room->add(entry.charge());
+    remove(table_.hash_of(entry), entry, why, out, room != nullptr ? 0 : entry.charge());
   }
   // Records that came to nothing on the way are O(1) each, as there are not many more of them than of entries.
   Node* next_expired(Now& now) noexcept {
@@ -389,31 +474,44 @@ class alignas(64) Shard {
     }
     return nullptr;
   }
-  // One that has expired, if any, else the policy's victim.
-  const Node* evict(Now& now, Out& out, Allowance& room) noexcept {
+  // One that was invalidated or has expired, if any, else the policy's victim.
+  const PolicyNode* evict(Now& now, Out& out, Allowance& room) noexcept {
+    if (const PolicyNode* const leftover = take_leftover(out, &room)) return leftover;
     Node* entry = index_.size() != 0 ? next_expired(now) : nullptr;
     if (entry == nullptr) {
       PolicyNode* victim = nullptr;
       with_policy([&victim](auto& policy) { victim = policy.victim(); });
       if (victim == nullptr) return nullptr;
       entry = static_cast<Node*>(victim);
-      entry->expect_next();
+      expect_next_victim(*entry);
     }
-    room.add(entry->charge());
-    remove(table_.hash_of(*entry), *entry, entry->has_expired(now) ? Removal::expired : Removal::evicted, out, 0);
+    take(*entry, reason(*entry, now, Removal::evicted), out, &room);
     return entry;
+  }
+  // Most likely what is newer leaves next. All that its removal looks at is far away by now: this time the line of the
+  // table and what its value owns, whose addresses are in it; of the one after that, the entry itself.
+  void expect_next_victim(const Node& victim) const noexcept {
+    const auto* const next = static_cast<const Node*>(victim.newer());
+    if (next == nullptr) return;
+    table_.expect(table_.hash_of(*next));
+    next->expect_value();
+    static_cast<const Node*>(next->newer())->expect();
   }
   void remove(std::uint64_t hash, Node& entry, Removal why, Out& out, std::size_t freed) noexcept {
     table_.erase(hash, entry);
     groups_.remove(entry);
     with_policy([&](auto& policy) { policy.removed(entry, hash, why == Removal::evicted); });
-    count(table_.size());
+    count();
     leave(entry, why, out, freed);
   }
   void leave(Node& entry, Removal why, Out& out, std::size_t freed) noexcept {
     if (why == Removal::evicted) one_more(evictions_);
     if (why == Removal::expired) one_more(expirations_);
     out.add(entry, why, freed, lock_);
+  }
+  void leave_cleared(PolicyNode& entry, Out& out, std::size_t freed = 0) noexcept {
+    cleared_.remove(entry);
+    leave(static_cast<Node&>(entry), Removal::invalidated, out, freed);
   }
   // Written under the lock alone: no read-modify-write.
   static void one_more(std::atomic<std::uint64_t>& counter) noexcept {
@@ -422,10 +520,11 @@ class alignas(64) Shard {
   void expect_overwrite(bool is) noexcept {
     if (expects_overwrite() != is) expects_overwrite_.store(is, std::memory_order_relaxed);
   }
-  void count(std::size_t entries) noexcept { size_.store(entries, std::memory_order_relaxed); }
+  void count() noexcept { size_.store(table_.size() - groups_.count_invalid(), std::memory_order_relaxed); }
   void make_due_known() noexcept {
-    is_due_known_ = index_.size() != 0;
-    due_.store(index_.earliest().time_since_epoch().count(), std::memory_order_relaxed);
+    const TimePoint due = leftovers() != 0 ? TimePoint::min() : index_.earliest();
+    is_due_known_ = due != TimePoint::max();
+    due_.store(due.time_since_epoch().count(), std::memory_order_relaxed);
   }
 
   ShardLock lock_;
@@ -439,6 +538,7 @@ class alignas(64) Shard {
   std::atomic<bool> expects_overwrite_{false};
   Loads loads_;
   Groups<Value> groups_;
+  EntryList cleared_;  // by clear(): still in memory, and nowhere else
   std::atomic<std::size_t> size_{0};
   std::atomic<std::uint64_t> evictions_{0};
   std::atomic<std::uint64_t> expirations_{0};

@@ -21,7 +21,8 @@ struct alignas(64) ThreadSlots {
   std::array<std::atomic<std::uintptr_t>, handles> held{};  ///< entries; the lowest bit: counted in the entry too
   alignas(64) ThreadSlots* next = nullptr;
   std::size_t number = 0;  ///< 0 for the first, and so on: dense, as slots are used again
-  std::size_t turn = 0;    ///< its own to count with
+  std::size_t turn = 0;    ///< its own to count with: whose turn it is
+  std::size_t calls = 0;   ///< and its calls
   std::atomic<bool> taken{true};
 };
 
@@ -67,6 +68,12 @@ template <class CascorWhenUsed = void>
 inline ThreadSlots* slots_of_this_thread() noexcept {
   ThreadSlots* const slots = this_thread;
   return slots != nullptr ? slots : enrol_thread();
+}
+
+/// Is this the one of so many calls of this thread with which it gives back what has expired? A power of two.
+inline bool is_time_to_tidy(std::size_t calls) noexcept {
+  ThreadSlots* const slots = this_thread;
+  return slots != nullptr && (++slots->calls & (calls - 1)) == 0;
 }
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail
