@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "cascor/cache/compute_options.hpp"
 #include "cascor/cache/engine_holder.hpp"
 #include "cascor/codec/json.hpp"
 #include "cascor/core/only_if.hpp"
@@ -55,6 +56,22 @@ concept EntryRange = std::ranges::input_range<R> && requires(std::ranges::range_
 template <class R>
 concept KeyRange =
     std::ranges::input_range<R> && std::convertible_to<std::ranges::range_reference_t<R>, std::string_view>;
+template <class T>
+inline constexpr bool is_optional = false;
+template <class T>
+inline constexpr bool is_optional<std::optional<T>> = true;
+
+template <class T>
+struct ComputedType {
+  using type = std::conditional_t<TextLike<T>, std::string, T>;
+};
+template <class T>
+struct ComputedType<std::optional<T>> : ComputedType<T> {};
+/// T, or, where that is void, what the function computes: not the optional around it, and a string for any text.
+template <class T, class Compute>
+using ComputedAs =
+    typename std::conditional_t<std::is_void_v<T>, ComputedType<std::remove_cvref_t<std::invoke_result_t<Compute&>>>,
+                                std::type_identity<T>>::type;
 }  // namespace detail
 
 /// The calls of a cache, all of which end by one moment at the latest. Cheap to copy; valid as long as the manager that
@@ -226,6 +243,30 @@ class BasicCacheView {
     return set_all(entries, options);
   }
 
+  // ---- what is computed where it is not there
+
+  /// Reads `key` of the namespace as get() does, and where there is no value, computes it: `compute()` gives a T, or an
+  /// std::optional<T> whose emptiness says that there is none. T left out is what it gives. However many threads ask
+  /// for the key at once, of whatever T, one computes; with `across_processes` one among processes. What was computed
+  /// is stored and returned, true, with status miss, as a later hit gives it: decoded from its bytes.
+  ///
+  /// What something newer overtook (an erase, a matching invalidation, another value of the key) while it was computed
+  /// goes to those who had asked by then, and is not stored. What `compute` throws is rethrown as it is, to exactly
+  /// those who waited for that computation, or, with `stale_for`, they get the value before it, STALE, with the error.
+  /// Bytes under the key that do not decode as T are an error result, as in get(): nothing is computed over them. A
+  /// cache that is away or off computes all the same.
+  ///
+  /// `compute` runs in the calling thread, and no deadline ends it, that of this view neither: only its own return
+  /// does. Who waits for the computation of another call waits for its end, or until the deadline of this view, and
+  /// then gets a stale value or a TimeoutError. What was computed is stored within `connection_pool.timeout`.
+  /// Computations may use the cache; one that waits for itself, over other keys and threads too, is a DataError. See
+  /// ComputeOptions for what may run in the background: the manager's end waits for that. Throws DataError for a key as
+  /// set(), for options that cannot be, and for a value that does not encode. A hit costs what get() costs; a miss on
+  /// Redis one round trip more, two to four more with `across_processes`.
+  template <class T = void, class Compute>
+  CacheResult<detail::ComputedAs<T, Compute>> get_or_compute(std::string_view key, Compute&& compute,
+                                                             const ComputeOptions& options = {});
+
   // ---- removing many
 
   /// Removes every entry whose full key matches the Redis glob, and returns how many live ones went. What is outside
@@ -292,6 +333,9 @@ class BasicCacheView {
   detail::Engine& engine() const { return holder_->get(); }
 
  private:
+  template <class T, class Compute>
+  class Computing;
+
   const KeySpace& names() const { return engine().key_space(); }
 
   // A value as it goes to the engine: its bytes, or, where memory is the backend and the codec can tell what would be
@@ -377,12 +421,17 @@ class BasicCacheView {
     if (found.held) {
       if (auto value = found.held->template form<T>()) return {std::move(value), found.facts, found.error};
     }
-    ReadFacts facts = found.facts;
+    auto result = decoded_from<T>(key, found.held ? found.held->bytes() : found.bytes, found.facts, found.error);
+    if (found.held && result) {
+      engine().remember(key, found.held, found.held->with(detail::Form::of(result.share())));
+    }
+    return result;
+  }
+  template <class T>
+  CacheResult<T> decoded_from(std::string_view key, const std::shared_ptr<const std::string>& bytes, ReadFacts facts,
+                              const std::shared_ptr<const CacheError>& cause) const {
     try {
-      const auto bytes = found.held ? found.held->bytes() : found.bytes;
-      auto value = std::make_shared<const T>(C::template decode<T>(*bytes));
-      if (found.held) engine().remember(key, found.held, found.held->with(detail::Form::of(value)));
-      return {std::move(value), facts, found.error};
+      return {std::make_shared<const T>(C::template decode<T>(*bytes)), facts, cause};
     } catch (const std::bad_alloc&) {
       throw;
     } catch (const std::exception& error) {
@@ -428,3 +477,5 @@ class BasicCacheView {
 };
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI
+
+#include "cascor/cache/compute.hpp"

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "cascor/cache/computation.hpp"
+#include "cascor/cache/compute_options.hpp"
 #include "cascor/cache/report.hpp"
 #include "cascor/config/cache_config.hpp"
 #include "cascor/core/clock.hpp"
@@ -40,6 +42,13 @@ struct Found {
   std::shared_ptr<const std::string> bytes;  ///< read from Redis; null otherwise
   ReadFacts facts;
   std::shared_ptr<const CacheError> error;
+};
+
+/// What get_or_compute gives: what was found, or what was computed just now.
+struct ComputeAnswer {
+  Found found;  ///< with `computed`, its facts only
+  StoredValue value;
+  bool computed = false;
 };
 
 /// One entry to write, under its full key.
@@ -99,6 +108,11 @@ class Engine {
   virtual void count_read(Prefix prefix, CacheStatus status) noexcept = 0;
   /// Puts `value`, which has one more decoded form, in the place of what `held` holds, if that is still there.
   virtual void remember(std::string_view key, const CacheHandle<StoredValue>& held, StoredValue value) noexcept = 0;
+
+  /// Reads the key, else has `work` run once however many ask, and stores what it gives. Throws what `work` throws
+  /// where nothing stands in, DataError for options that cannot be, or for a computation that waits for itself.
+  virtual ComputeAnswer get_or_compute(Prefix prefix, std::string_view key, Computation& work,
+                                       const ComputeOptions& options, TimePoint until) = 0;
 
   /// Throws DataError for a TTL that cannot be; nothing is written then. At most one round trip for all.
   virtual std::vector<StoreResult> write(std::span<Write> writes, TimePoint until) = 0;

@@ -114,7 +114,7 @@ struct EngineParts {
     options.on_event = config.on_event;
     options.random = config.random;
     options.may_erase = [names = keys](std::string_view key) { return names->is_cached(key); };
-    options.forget_memory = [this] { memory.clear(); };
+    options.forget_memory = [this] { (void)memory.erase_matching("*"); };  // what is kept aside stays
     return options;
   }
 

@@ -89,6 +89,11 @@ CASCOR_CACHE_DEF void to_json(json& out, const BasicStats<CascorWhenUsed>& stats
   detail::Dependent<json, CascorWhenUsed>& result = out;
   result = detail::counted(stats);
   result["prefixes"] = stats.prefixes;
+  result["compute"] = detail::Dependent<json, CascorWhenUsed>{
+      {"loads", stats.compute.loads},          {"load_failures", stats.compute.load_failures},
+      {"refreshes", stats.compute.refreshes},  {"waits", stats.compute.waits},
+      {"coalesced", stats.compute.coalesced},  {"lock_waits", stats.compute.lock_waits},
+      {"not_stored", stats.compute.not_stored}};
   result["redis"] = detail::Dependent<json, CascorWhenUsed>{{"commands", stats.redis.commands},
                                                             {"batches", stats.redis.batches},
                                                             {"retries", stats.redis.retries},

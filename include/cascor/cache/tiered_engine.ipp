@@ -7,6 +7,8 @@
 #include <optional>
 #include <utility>
 
+#include "cascor/cache/computations.hpp"
+#include "cascor/cache/engine_health.hpp"
 #include "cascor/cache/engine_parts.hpp"
 #include "cascor/cache/parts_above.hpp"
 #include "cascor/cache/tiered_engine.hpp"
@@ -29,6 +31,8 @@ class TieredEngine final : public Engine {
 
  public:
   explicit TieredEngine(const CacheConfig& config) : parts_{config} {}
+  // What is computed in the background may use the engine to its end.
+  ~TieredEngine() override { computations_.stop(); }
 
   const KeySpace& key_space() const noexcept override { return *parts_.keys; }
   const CacheConfig& config() const noexcept override { return parts_.config; }
@@ -39,6 +43,10 @@ class TieredEngine final : public Engine {
   AllFound read_many(std::span<const std::string_view> keys, TimePoint until) override;
   void count_read(Prefix prefix, CacheStatus status) noexcept override;
   void remember(std::string_view key, const CacheHandle<StoredValue>& held, StoredValue value) noexcept override;
+  ComputeAnswer get_or_compute(Prefix prefix, std::string_view key, Computation& work, const ComputeOptions& options,
+                               TimePoint until) override {
+    return computations_.get_or_compute(prefix, key, work, options, until);
+  }
   Results write(std::span<Write> writes, TimePoint until) override;
   bool erase(std::string_view key, TimePoint until) override;
   bool contains(std::string_view key, TimePoint until) override;
@@ -55,7 +63,7 @@ class TieredEngine final : public Engine {
   PartsAbove<>& above() noexcept override { return above_; }
   Deadline deadline(TimePoint until) const override { return parts_.deadline(until); }
   bool flush(TimePoint until) override;
-  BasicHealth<CascorWhenUsed> health() override;
+  BasicHealth<CascorWhenUsed> health() override { return health_of(parts_, behind_.stats().pending); }
   BasicStats<CascorWhenUsed> stats() const override;
 
  private:
@@ -77,6 +85,7 @@ class TieredEngine final : public Engine {
   AllFound read_all(std::span<const std::string_view> keys, TimePoint until);
   Results write_now(std::span<Write> writes, const Later<std::vector<milliseconds>>& ttls, TimePoint until);
   Parts parts_;
+  Computations<CascorWhenUsed> computations_{parts_, *this};
   Later<std::atomic<bool>> told_unpublished_{false};  // was the last thing that was said of publishing that it fails?
   WriteBehind<CascorWhenUsed> behind_{parts_};        // what it sends goes through the rest
   PartsAbove<CascorWhenUsed> above_;                  // last: it uses the rest
@@ -207,6 +216,7 @@ auto TieredEngine<CascorWhenUsed>::write(std::span<Write> writes, TimePoint unti
   Later<std::vector<milliseconds>> ttls;
   ttls.reserve(writes.size());
   for (const Write& write : writes) ttls.push_back(write.ttl.resolve(p.ttl_of(write.prefix), now));
+  const auto change = computations_.writing(writes, until);
 
   const auto start = std::chrono::steady_clock::now();
   if (!p.is_remote()) {
@@ -263,6 +273,7 @@ template <class CascorWhenUsed>
 bool TieredEngine<CascorWhenUsed>::erase(std::string_view key, TimePoint until) {
   Parts& p = parts_;
   if (!p.config.enabled) return false;
+  const auto change = computations_.removing(key, until);
   if (!p.is_remote()) return p.memory.erase(key);
   const Prefix prefix = p.keys->prefix_of(key);
   if (!behind_.is_settled(key, until)) {
@@ -359,6 +370,7 @@ auto TieredEngine<CascorWhenUsed>::increment(Prefix prefix, std::string_view key
   facts.status = CacheStatus::disabled;
   if (!p.config.enabled) return Counted{facts};
   const milliseconds resolved = ttl.resolve(p.ttl_of(prefix), p.clock->now());
+  const auto change = computations_.writing(key, until);
   const auto counted = [&](std::int64_t sum, CacheTier tier, std::shared_ptr<const CacheError> why = nullptr) {
     facts = {CacheStatus::hit, tier, milliseconds{0}, resolved == no_expiry ? std::nullopt : std::optional{resolved}};
     p.counters.add(prefix, Count::set);
@@ -402,6 +414,7 @@ template <class CascorWhenUsed>
 std::size_t TieredEngine<CascorWhenUsed>::erase_matching(const std::string& pattern, TimePoint until) {
   Parts& p = parts_;
   if (!p.config.enabled) return 0;
+  const auto change = computations_.removing_matching(pattern, until);
   const auto may_erase = [&p](std::string_view key) { return p.keys->is_cached(key); };
   const auto erase_here = [&] { return p.memory.erase_matching(pattern); };
   if (!p.is_remote()) return erase_here();
@@ -515,68 +528,10 @@ bool TieredEngine<CascorWhenUsed>::flush(TimePoint until) {
 }
 
 template <class CascorWhenUsed>
-auto TieredEngine<CascorWhenUsed>::health() -> BasicHealth<CascorWhenUsed> {
-  Parts& p = parts_;
-  BasicHealth<CascorWhenUsed> health;
-  health.timestamp = iso8601(p.clock->wall());
-  if (!p.config.enabled) {
-    health.details.backend = "none";
-    health.message = "Cache disabled (backend.cache.enabled: false)";
-    return health;
-  }
-  health.status = HealthStatus::up;
-  health.mode = HealthMode::live;
-  if (!p.is_remote()) {
-    health.details.backend = "memory";
-    health.message = "Memory cache in use";
-    return health;
-  }
-  auto& details = health.details;
-  details.backend = "redis";
-  details.host = p.remote.host;
-  if (p.remote.port != 0) details.port = p.remote.port;
-  std::shared_ptr<const CacheError> error;
-  if (const auto seen = p.fallback->now(); seen.serving == Parts::Serving::redis) {
-    try {
-      const auto info = p.remote.store->info(p.deadline(whenever));
-      p.answered();
-      details.last_ping_ms = info.ping_ms;
-      health.message = "Redis connection healthy";
-      if (info.info_error.empty()) {
-        details.version = info.version;
-        details.uptime_seconds = info.uptime_seconds;
-        details.connected_clients = info.connected_clients;
-        details.used_memory_human = info.used_memory_human;
-      } else {
-        details.info_error = info.info_error;
-        health.message += " (limited info)";
-      }
-    } catch (const CacheError& failure) {
-      error = failure.share();
-      (void)p.note(failure, seen);
-    }
-  } else {
-    p.fallback->nudge();
-  }
-  const auto state = p.fallback->state();
-  details.connection_attempts = state.attempts;
-  details.pending_writes = state.pending_writes;
-  details.queued_writes = behind_.stats().pending;
-  details.pool = p.remote.store->pool();
-  if (state.last_error) details.last_error = state.last_error->what();
-  if (error) details.last_error = error->what();
-  if (!state.live || error) {
-    health.status = state.ever_reached ? HealthStatus::down : HealthStatus::unavailable;
-    health.mode = state.live ? HealthMode::live : HealthMode::fallback;
-    health.message = details.last_error.value_or("Redis is away");
-  }
-  return health;
-}
-
-template <class CascorWhenUsed>
 auto TieredEngine<CascorWhenUsed>::stats() const -> BasicStats<CascorWhenUsed> {
   BasicStats<CascorWhenUsed> stats = parts_.counters.summary();
   parts_.memory_counts->add_to(stats);
+  computations_.add_to(stats);
   if (parts_.is_remote()) stats.redis = parts_.remote.store->stats();
   stats.write_behind = behind_.stats();
   return stats;

@@ -62,10 +62,22 @@ struct PoolState {
   std::size_t max = 0;
 };
 
+/// What get_or_compute has counted, whatever the prefix.
+struct ComputeStats {
+  std::uint64_t loads = 0;          ///< computations that were run
+  std::uint64_t load_failures = 0;  ///< of these, those that threw
+  std::uint64_t refreshes = 0;      ///< handed to the background near the end of a TTL
+  std::uint64_t waits = 0;          ///< calls that waited for the computation of another call
+  std::uint64_t coalesced = 0;      ///< of these, those that got what it gave, a value or its exception
+  std::uint64_t lock_waits = 0;     ///< computations that waited for one in another process
+  std::uint64_t not_stored = 0;     ///< values that were overtaken, or that the backend did not take
+};
+
 /// The whole, and by prefix under the names "metrics", "topology", "session", "history", "control" and "other".
 template <class CascorWhenUsed = void>
 struct BasicStats : PrefixStats {
   std::map<detail::Dependent<std::string, CascorWhenUsed>, PrefixStats, std::less<>> prefixes;
+  ComputeStats compute;
   RemoteStats redis;  ///< all zero where memory is the backend
   WriteBehindStats write_behind;
 };

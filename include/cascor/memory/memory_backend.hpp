@@ -17,6 +17,11 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
+/// What a key begins with under which the tiers above keep something beside the entry of the rest of it. No caller can
+/// name such a key: full keys begin with the namespace, which is text. No invalidation reaches it.
+inline constexpr char kept_aside_mark = '\x01';
+inline bool is_kept_aside(std::string_view key) noexcept { return key.starts_with(kept_aside_mark); }
+
 /// Entries, bytes, evictions and expirations by prefix. Safe from any thread.
 template <class CascorWhenUsed = void>
 class MemoryCounts {
