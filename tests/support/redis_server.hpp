@@ -53,14 +53,29 @@ inline int free_port(bool ipv6 = false) {
   }
 }
 
+/// Of a Redis Sentinel: sentinel.conf, and the password that it asks for.
+struct SentinelConfiguration {
+  std::string text{};
+  std::string password{};
+};
+
 class RedisServer {
  public:
   enum class Where { ipv4, ipv6, unix_socket };
 
+  explicit RedisServer(const SentinelConfiguration& sentinel) : RedisServer{{"--sentinel"}, Where::ipv4, sentinel} {}
   /// Starts it with `arguments` behind the usual ones, and waits until that very process answers; throws, which fails
   /// the test, where it cannot be had. Start it from a thread that outlives it: it ends with that thread.
-  explicit RedisServer(std::vector<std::string> arguments = {}, Where where = Where::ipv4)
+  explicit RedisServer(std::vector<std::string> arguments = {}, Where where = Where::ipv4,
+                       const SentinelConfiguration& sentinel = {})
       : arguments_{std::move(arguments)}, where_{where} {
+    if (!sentinel.text.empty()) {
+      file_ = (folder_.path() / "sentinel.conf").string();
+      std::ofstream{file_} << sentinel.text;
+      password_ = sentinel.password;
+    }
+    const auto password = std::find(arguments_.begin(), arguments_.end(), "--requirepass");
+    if (password != arguments_.end()) password_ = *std::next(password);
     for (int attempt = 0; attempt < 10; ++attempt) {  // somebody else may take the port first
       port_ = where_ == Where::unix_socket ? 0 : free_port(where_ == Where::ipv6);
       if (try_start()) return;
@@ -98,6 +113,7 @@ class RedisServer {
     }
     throw std::runtime_error{"redis-server did not start again: " + log()};
   }
+  bool runs() { return !has_ended(); }
   /// It keeps its connections and answers nothing.
   void pause() const { ::kill(pid_, SIGSTOP); }
   void resume() const { ::kill(pid_, SIGCONT); }
@@ -136,9 +152,13 @@ class RedisServer {
   using RawReply = std::unique_ptr<redisReply, FreeReply>;
 
   bool try_start() {
-    std::vector<std::string> words{
-        "redis-server", "--save",    "",           "--dir",  folder_.path().string(), "--port", std::to_string(port_),
-        "--logfile",    "redis.log", "--loglevel", "warning"};
+    std::vector<std::string> words{"redis-server"};
+    if (!file_.empty()) words.push_back(file_);
+    for (const std::string& word : {std::string{"--save"}, std::string{}, std::string{"--dir"}, folder_.path().string(),
+                                    std::string{"--port"}, std::to_string(port_), std::string{"--logfile"},
+                                    std::string{"redis.log"}, std::string{"--loglevel"}, std::string{"warning"}}) {
+      words.push_back(word);
+    }
     const auto add = [&words](std::string name, std::string value) {
       words.push_back(std::move(name));
       words.push_back(std::move(value));
@@ -204,8 +224,7 @@ class RedisServer {
       return false;
     }
     redisSetTimeout(context_.get(), patience);
-    const auto password = std::find(arguments_.begin(), arguments_.end(), "--requirepass");
-    return password == arguments_.end() || exchange({"AUTH", *std::next(password)}) != nullptr;
+    return password_.empty() || exchange({"AUTH", password_}) != nullptr;
   }
   RawReply exchange(const std::vector<std::string>& command) {
     std::vector<const char*> words;
@@ -238,6 +257,8 @@ class RedisServer {
   TemporaryFolder folder_;
   std::vector<std::string> arguments_;
   Where where_;
+  std::string file_;  // of its configuration; empty: none
+  std::string password_;
   int port_ = 0;
   pid_t pid_ = -1;
   std::unique_ptr<redisContext, FreeContext> context_;

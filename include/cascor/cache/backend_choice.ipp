@@ -9,6 +9,7 @@
 #include "cascor/core/errors.hpp"
 #include "cascor/redis/cluster.hpp"
 #include "cascor/redis/redis_backend.hpp"
+#include "cascor/redis/sentinel.hpp"
 #include "cascor/redis/subscriber.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
@@ -22,7 +23,6 @@ CASCOR_CACHE_DEF RemoteStore<CascorWhenUsed> make_remote_store(const CacheConfig
                                                                const std::shared_ptr<const Clock>& clock) {
   const RedisUrl url = RedisUrl::parse(config.redis_url);
   if (url.tls) refuse_kind("TLS (rediss://)");
-  if (url.kind == RedisUrl::Kind::sentinel) refuse_kind("Redis Sentinel");
 
   redis::RedisOptions options;
   if (url.kind == RedisUrl::Kind::unix_socket) {
@@ -55,27 +55,31 @@ CASCOR_CACHE_DEF RemoteStore<CascorWhenUsed> make_remote_store(const CacheConfig
   options.random = config.random;
 
   RemoteStore<CascorWhenUsed> remote;
-  if (url.kind == RedisUrl::Kind::cluster) {
-    std::vector<redis::Endpoint> seeds;
-    for (const auto& node : url.nodes) {
-      redis::Endpoint& seed = seeds.emplace_back();
-      seed.host = node.host;
-      seed.port = node.port;
-      remote.server += (remote.server.empty() ? "" : ",") + redis::to_string(seed);
-    }
-    remote.host = options.endpoint.host;
-    remote.port = options.endpoint.port;
-    remote.store = std::make_unique<redis::RedisBackend<CascorWhenUsed>>(
-        std::make_unique<redis::Cluster<CascorWhenUsed>>(std::move(options), std::move(seeds)));
-    return remote;
+  std::vector<redis::Endpoint> nodes;
+  for (const auto& node : url.nodes) {
+    redis::Endpoint& endpoint = nodes.emplace_back();
+    endpoint.host = node.host;
+    endpoint.port = node.port;
+    remote.server += (remote.server.empty() ? "" : ",") + redis::to_string(endpoint);
   }
-  remote.server = redis::to_string(options.endpoint);
+  if (!options.endpoint.path.empty()) remote.server = options.endpoint.path;
+  if (url.kind == RedisUrl::Kind::sentinel) remote.server = url.master_name + " by Sentinel " + remote.server;
   remote.host = options.endpoint.path.empty() ? options.endpoint.host : options.endpoint.path;
   remote.port = options.endpoint.path.empty() ? options.endpoint.port : 0;
+
   typename redis::Subscriber<CascorWhenUsed>::Options listening{options, std::min(options.timeout, milliseconds{5000}),
                                                                 config.log_sink ? Log{config.log_sink} : Log{}};
-  remote.store = std::make_unique<redis::RedisBackend<CascorWhenUsed>>(std::move(options));
-  remote.events = std::make_unique<redis::Subscriber<CascorWhenUsed>>(std::move(listening), *remote.store);
+  std::unique_ptr<redis::Topology<CascorWhenUsed>> servers;
+  if (url.kind == RedisUrl::Kind::cluster) {
+    servers = std::make_unique<redis::Cluster<CascorWhenUsed>>(std::move(options), std::move(nodes));
+  } else if (url.kind == RedisUrl::Kind::sentinel) {
+    servers = std::make_unique<redis::Sentinel<CascorWhenUsed>>(options, std::move(nodes), url.master_name);
+  } else {
+    servers = std::make_unique<redis::Standalone<CascorWhenUsed>>(std::move(options));
+  }
+  listening.redis.locate = [at = servers.get()](Deadline by) { return at->where({}, by); };
+  remote.store = std::make_unique<redis::RedisBackend<CascorWhenUsed>>(std::move(servers));
+  remote.events = std::make_unique<redis::Subscriber<CascorWhenUsed>>(std::move(listening), remote.store.get());
   return remote;
 }
 

@@ -61,6 +61,12 @@ struct EngineParts {
     start();
   }
 
+  EngineParts(const EngineParts&) = delete;
+  EngineParts& operator=(const EngineParts&) = delete;
+  ~EngineParts() {
+    if (remote.store) remote.store->when_replaced({});  // the fallback goes first
+  }
+
   // ---- the beginning
 
   static std::shared_ptr<const KeySpace> names(const Later<CacheConfig>& config) {
@@ -95,6 +101,7 @@ struct EngineParts {
     remote = make_remote_store(config, clock);
     fallback.emplace(*remote.store, fallback_options());
     greet();
+    remote.store->when_replaced([this] { fallback->nudge(); });
   }
 
   typename Back::Options fallback_options() {

@@ -43,6 +43,7 @@ class Cluster final : public Topology<CascorWhenUsed> {
     execute(server, batch, replies, terms, by);
   }
   Masters masters(Deadline by) override;
+  Endpoint where(std::string_view key, Deadline by) override;
   PoolState pool() const override;
   RemoteStats stats() const override;
   void stop() noexcept override;

@@ -323,6 +323,14 @@ auto Cluster<CascorWhenUsed>::masters(Deadline by) -> Masters {
   return {now->servers, now->version};
 }
 
+template <class CascorWhenUsed>
+Endpoint Cluster<CascorWhenUsed>::where(std::string_view key, Deadline by) {
+  suspect();  // whoever dials has none, or lost one
+  const auto now = view(by);
+  const std::size_t owner = key.empty() ? random_() % now->servers.size() : std::size_t{now->map.owner(slot_of(key))};
+  return now->servers[owner < now->servers.size() ? owner : 0]->endpoint();
+}
+
 // ---- seen from outside
 
 template <class CascorWhenUsed>

@@ -24,7 +24,8 @@ class Connection {
   /// Dials, authenticates and selects the database, in one round trip. Throws ConnectionError or TimeoutError, and the
   /// server's refusal as its type with "Error connecting to Redis on …" in front. `stopper` may end all that is done on
   /// it, and must outlive it.
-  Connection(const RedisOptions& options, Deadline by, Stopper<CascorWhenUsed>* stopper = nullptr);
+  Connection(const RedisOptions& options, Deadline by, Stopper<CascorWhenUsed>* stopper = nullptr)
+      : Connection{options, options.locate ? options.locate(by) : options.endpoint, by, stopper} {}
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   ~Connection();
@@ -63,6 +64,7 @@ class Connection {
   TimePoint retires() const noexcept { return retires_; }
 
  private:
+  Connection(const RedisOptions& options, const Endpoint& endpoint, Deadline by, Stopper<CascorWhenUsed>* stopper);
   void introduce(const RedisOptions& options, Deadline by);
   // As execute(); `answered` counts the answers that came, also when it throws.
   void exchange(const Batch<CascorWhenUsed>& batch, std::span<Reply> replies, std::size_t& answered, Deadline by);

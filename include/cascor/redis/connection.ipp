@@ -10,11 +10,12 @@
 namespace cascor::inline CASCOR_CACHE_ABI::redis {
 
 template <class CascorWhenUsed>
-Connection<CascorWhenUsed>::Connection(const RedisOptions& options, Deadline by, Stopper<CascorWhenUsed>* stopper)
-    : transport_{dial(options.endpoint, options.keepalive, by, stopper == nullptr ? -1 : stopper->fd())},
+Connection<CascorWhenUsed>::Connection(const RedisOptions& options, const Endpoint& endpoint, Deadline by,
+                                       Stopper<CascorWhenUsed>* stopper)
+    : transport_{dial(endpoint, options.keepalive, by, stopper == nullptr ? -1 : stopper->fd())},
       stopper_{stopper},
       clock_{options.clock.get()},
-      peer_{to_string(options.endpoint)},
+      peer_{to_string(endpoint)},
       last_used_{clock_->now()} {
   if (stopper_ != nullptr) stopper_->add(*transport_);
   try {
@@ -50,6 +51,8 @@ void Connection<CascorWhenUsed>::introduce(const RedisOptions& options, Deadline
     batch.add(ok, "AUTH", password);
   }
   if (options.database != 0) batch.add(ok, "SELECT", std::to_string(options.database));
+  if (options.must_be_master) batch.add({Answer::any}, "ROLE");
+  const std::size_t role = batch.commands() - 1;
   batch.add(ok, "CLIENT", "SETNAME", "cascor-cache:" + std::to_string(::getpid()));
 
   std::vector<Reply> replies(batch.commands());
@@ -76,9 +79,17 @@ void Connection<CascorWhenUsed>::introduce(const RedisOptions& options, Deadline
     const bool only_the_name = i + 1 == batch.commands() && !words.starts_with("NOAUTH") &&
                                !words.starts_with("DENIED") && !says_unavailable(words);
     if (only_the_name) continue;
+    // An account that may not ask for the role finds out by READONLY.
+    if (options.must_be_master && i == role && words.starts_with("NOPERM")) continue;
     broken_ = true;
     server_error(without_secret(words, password), before)->raise();
   }
+  if (!options.must_be_master || answered <= role) return;
+  const Reply& said = replies[role];
+  if (said.is_error() || (!said.elements.empty() && said.elements[0].text == "master")) return;
+  broken_ = true;
+  throw ConnectionError{before + "it is a replica and not the master",
+                        "Wait until the Sentinels have agreed on a master, or see what they say of it."};
 }
 
 template <class CascorWhenUsed>

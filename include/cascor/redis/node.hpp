@@ -63,6 +63,15 @@ class Node {
   /// Reads the answers of a batch that was launched.
   Outcome land(Flight flight, const Batch<CascorWhenUsed>& batch, std::span<Reply> replies, Deadline by);
 
+  /// Closes every connection, those in use too: calls on them are tried again where that is safe. For a server that is
+  /// another one from now on.
+  void drop_connections() noexcept {
+    pool_.close_unused_since(TimePoint::max());
+    pool_.stopper().interrupt();
+  }
+  /// Closes those that nobody is using.
+  void close_idle() noexcept { pool_.close_unused_since(TimePoint::max()); }
+
   const Endpoint& endpoint() const noexcept { return options_.endpoint; }
   PoolState pool() const;
   RemoteStats stats() const;

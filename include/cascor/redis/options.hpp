@@ -42,6 +42,10 @@ constexpr std::string_view to_string(BreakerState state) noexcept {
 
 struct RedisOptions {
   Endpoint endpoint;
+  /// Where the server is now, asked at each dial in place of `endpoint`; throws ConnectionError where nobody knows.
+  /// Empty: at `endpoint`.
+  std::function<Endpoint(Deadline)> locate;
+  bool must_be_master = false;  ///< a server that says by ROLE that it is none counts as away
   std::string username;
   /// Asked at each dial, so that credentials may rotate; empty: no password.
   std::function<std::string()> password;

@@ -47,6 +47,8 @@ class RedisBackend final : public KeyValueStore {
   ServerInfo info(Deadline by) override;
   PoolState pool() const override { return servers_->pool(); }
   RemoteStats stats() const override { return servers_->stats(); }
+  Topology<CascorWhenUsed>& servers() noexcept { return *servers_; }
+  void when_replaced(std::function<void()> tell) override { servers_->when_replaced(std::move(tell)); }
   void stop() noexcept override { servers_->stop(); }
 
  private:

@@ -13,8 +13,8 @@ namespace cascor::inline CASCOR_CACHE_ABI::redis {
 
 class Transport;
 
-/// One an engine, raised once. Safe from any thread. The mutex guards the list of transports, so that none is closed
-/// while it is being interrupted; nothing else is locked under it.
+/// One an engine; stop() is for good. Safe from any thread. The mutex guards the list of transports, so that none is
+/// closed while it is being interrupted; nothing else is locked under it.
 template <class CascorWhenUsed = void>
 class Stopper {
  public:
@@ -25,6 +25,8 @@ class Stopper {
 
   /// Interrupts every transport in the list, each that comes later, and every wait on fd().
   void stop() noexcept;
+  /// Interrupts every transport that is in the list now; what comes later is let be.
+  void interrupt() noexcept;
   bool stopped() const noexcept { return stopped_.load(std::memory_order_acquire); }
   /// Readable once stopped; for wait_until_ready().
   int fd() const noexcept { return event_.fd(); }

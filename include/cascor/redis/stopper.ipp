@@ -16,6 +16,12 @@ void Stopper<CascorWhenUsed>::stop() noexcept {
 }
 
 template <class CascorWhenUsed>
+void Stopper<CascorWhenUsed>::interrupt() noexcept {
+  const std::lock_guard lock{mutex_};
+  for (Transport* const transport : transports_) transport->interrupt();
+}
+
+template <class CascorWhenUsed>
 void Stopper<CascorWhenUsed>::pause(milliseconds time) const noexcept {
   static_cast<void>(wait_until_ready(-1, 0, Deadline{*SystemClock::shared(), time}, fd()));
 }

@@ -35,8 +35,8 @@ class Subscriber final : public EventBus {
     Log log;
   };
 
-  /// Publishes through `store`, which must outlive it.
-  Subscriber(Options options, KeyValueStore& store);
+  /// Publishes through `store`, which must outlive it; null for one that only listens.
+  Subscriber(Options options, KeyValueStore* store);
   ~Subscriber() override { stop(); }
 
   std::size_t publish(std::string_view channel, std::string_view payload, Deadline by) override;
@@ -58,7 +58,7 @@ class Subscriber final : public EventBus {
   void take_answer(const Reply& reply);
 
   const Options options_;
-  KeyValueStore& store_;
+  KeyValueStore* const store_;
   const std::string server_;
   cascor::detail::Random random_;
   Stopper<CascorWhenUsed> stopper_;

@@ -12,7 +12,7 @@
 namespace cascor::inline CASCOR_CACHE_ABI::redis {
 
 template <class CascorWhenUsed>
-Subscriber<CascorWhenUsed>::Subscriber(Options options, KeyValueStore& store)
+Subscriber<CascorWhenUsed>::Subscriber(Options options, KeyValueStore* store)
     : options_{std::move(options)},
       store_{store},
       server_{to_string(options_.redis.endpoint)},
@@ -22,7 +22,7 @@ Subscriber<CascorWhenUsed>::Subscriber(Options options, KeyValueStore& store)
 template <class CascorWhenUsed>
 std::size_t Subscriber<CascorWhenUsed>::publish(std::string_view channel, std::string_view payload, Deadline by) {
   const std::array<std::string_view, 3> words{"PUBLISH", channel, payload};
-  const Reply reply = store_.command(words, by);
+  const Reply reply = store_->command(words, by);
   if (reply.is_error()) {
     const std::string name = readable(channel);
     if (!reply.text.starts_with("NOPERM")) server_error(reply.text)->raise();

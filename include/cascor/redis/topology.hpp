@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -38,6 +40,13 @@ class Topology {
   /// Every server that a walk over all keys has to ask.
   virtual Masters masters(Deadline by) = 0;
 
+  /// Where a connection of its own is to be dialled: to the master that has the key, with an empty key to any. Throws
+  /// as run().
+  virtual Endpoint where(std::string_view key, Deadline by) = 0;
+  /// Has `tell` called, on a thread of the topology's, whenever another server has taken a lost one's place: what
+  /// failed may succeed now. Must not block. Empty: nobody is told from then on, nor being told.
+  virtual void when_replaced(std::function<void()> /*tell*/) {}
+
   virtual PoolState pool() const = 0;
   virtual RemoteStats stats() const = 0;
   virtual void stop() noexcept = 0;
@@ -61,6 +70,7 @@ class Standalone final : public Topology<CascorWhenUsed> {
     server->run(batch, replies, terms, by);
   }
   Masters masters(Deadline /*by*/) override { return {{server_}, 0}; }
+  Endpoint where(std::string_view /*key*/, Deadline /*by*/) override { return server_->endpoint(); }
   PoolState pool() const override { return server_->pool(); }
   RemoteStats stats() const override { return server_->stats(); }
   void stop() noexcept override { server_->stop(); }

@@ -1,0 +1,166 @@
+#pragma once
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <exception>
+#include <utility>
+
+#include "cascor/redis/master_finder.hpp"
+#include "cascor/redis/server_error.hpp"
+#include "cascor/redis/slot_map.hpp"
+
+namespace cascor::inline CASCOR_CACHE_ABI::redis {
+namespace detail {
+
+// How long one Sentinel may take, while there are others to ask.
+inline constexpr milliseconds patience_with_a_sentinel{500};
+inline constexpr std::size_t most_sentinels = 64;
+
+}  // namespace detail
+
+template <class CascorWhenUsed>
+MasterFinder<CascorWhenUsed>::MasterFinder(RedisOptions each, std::vector<Endpoint> sentinels, std::string master_name)
+    : each_{std::move(each)}, master_name_{std::move(master_name)} {
+  for (Endpoint& sentinel : sentinels) sentinels_.push_back({std::move(sentinel)});
+}
+
+template <class CascorWhenUsed>
+Endpoint MasterFinder<CascorWhenUsed>::find(Deadline by) {
+  std::unique_lock lock{mutex_};
+  if (asking_) {
+    const milliseconds patience = std::min(by.remaining(), milliseconds{std::chrono::hours{24}});
+    if (!answered_.wait_for(lock, patience, [this] { return !asking_; })) {
+      throw TimeoutError{"Error connecting to Redis: timeout while the Sentinels were asked for the master",
+                         "See whether the Sentinels in redis_url answer."};
+    }
+  } else {
+    asking_ = true;
+    lock.unlock();
+    Answer answer;
+    std::exception_ptr failed;
+    try {
+      answer = ask_all(by);
+    } catch (...) {  // out of memory
+      failed = std::current_exception();
+      answer.error = stopper_.error().share();
+    }
+    lock.lock();
+    asking_ = false;
+    last_ = answer;
+    answered_.notify_all();
+    if (failed) std::rethrow_exception(failed);
+  }
+  const Answer answer = last_;
+  lock.unlock();
+  if (!answer.there) answer.error->raise();
+  return answer.master;
+}
+
+template <class CascorWhenUsed>
+auto MasterFinder<CascorWhenUsed>::ask_all(Deadline by) -> Answer {
+  std::vector<Sentinel> sentinels;
+  {
+    const std::lock_guard lock{mutex_};
+    sentinels = sentinels_;
+  }
+  Answer unknown;
+  std::vector<Sentinel> more;
+  for (std::size_t i = 0; i < sentinels.size(); ++i) {
+    if (stopper_.stopped()) stopper_.raise();
+    Answer answer = ask(sentinels[i], more, by);
+    if (!answer.there) {
+      // One that answers, and knows nothing, says more than one that is away.
+      const bool says_more = !unknown.error || unknown.error->code() != ErrorCode::connection ||
+                             std::string_view{answer.error->what()}.find("know no master") != std::string_view::npos;
+      if (says_more) unknown = std::move(answer);
+      continue;
+    }
+    std::rotate(sentinels.begin(), sentinels.begin() + static_cast<std::ptrdiff_t>(i),
+                sentinels.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+    for (Sentinel& one : more) {
+      const bool known = std::any_of(sentinels.begin(), sentinels.end(), [&one](const Sentinel& other) {
+        return SlotMap<CascorWhenUsed>::same(one.at, other.at);
+      });
+      if (!known && sentinels.size() < detail::most_sentinels) sentinels.push_back(std::move(one));
+    }
+    const std::lock_guard lock{mutex_};
+    sentinels_ = std::move(sentinels);
+    next_ = 0;
+    return answer;
+  }
+  return unknown;
+}
+
+template <class CascorWhenUsed>
+RedisOptions MasterFinder<CascorWhenUsed>::options_for(const Sentinel& sentinel) const {
+  RedisOptions options = each_;
+  options.endpoint = sentinel.at;
+  options.database = 0;
+  if (!sentinel.wants_credentials) {
+    options.username.clear();
+    options.password = nullptr;
+  }
+  return options;
+}
+
+template <class CascorWhenUsed>
+auto MasterFinder<CascorWhenUsed>::ask(Sentinel& sentinel, std::vector<Sentinel>& more, Deadline by) -> Answer {
+  const Deadline soon = Deadline::sooner(by, {by.clock(), detail::patience_with_a_sentinel});
+  Batch<CascorWhenUsed> batch;
+  batch.add({redis::Answer::any}, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", master_name_);
+  batch.add({redis::Answer::any}, "SENTINEL", "SENTINELS", master_name_);
+  Answer answer;
+  try {
+    std::vector<Reply> replies;
+    while (replies.empty()) {
+      try {
+        Connection<CascorWhenUsed> connection{options_for(sentinel), soon, &stopper_};
+        replies = connection.execute(batch, soon);
+      } catch (const AuthenticationError&) {
+        if (sentinel.wants_credentials || !each_.password) throw;
+        sentinel.wants_credentials = true;
+      }
+    }
+    if (replies[0].is_error()) server_error(replies[0].text, "Error connecting to Redis by its Sentinels: ")->raise();
+    const auto& address = replies[0].elements;
+    if (address.size() != 2) {
+      throw ConnectionError{"Error connecting to Redis: the Sentinels know no master named " + readable(master_name_),
+                            "Name the master in redis_url as sentinel.conf does (sentinel monitor <name> …)."};
+    }
+    const std::string& port = address[1].text;
+    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), answer.master.port);
+    if (error != std::errc{} || end != port.data() + port.size() || answer.master.port == 0) {
+      throw ConnectionError{"Error connecting to Redis: a Sentinel names a master without a port",
+                            "Something other than a Sentinel answers there: look at redis_url."};
+    }
+    answer.master.host = address[0].text;
+    answer.there = true;
+    for (const Reply& one : replies[1].elements) {  // pairs of a field's name and its value
+      Sentinel other{.at = {}, .wants_credentials = sentinel.wants_credentials};
+      other.at.port = 0;
+      for (std::size_t i = 0; i + 1 < one.elements.size(); i += 2) {
+        const std::string& value = one.elements[i + 1].text;
+        if (one.elements[i].text == "ip") other.at.host = value;
+        if (one.elements[i].text == "port")
+          (void)std::from_chars(value.data(), value.data() + value.size(), other.at.port);
+      }
+      if (other.at.port != 0 && !other.at.host.empty()) more.push_back(std::move(other));
+    }
+  } catch (const CacheError& error) {
+    answer.error = error.share();
+  }
+  return answer;
+}
+
+template <class CascorWhenUsed>
+RedisOptions MasterFinder<CascorWhenUsed>::next_sentinel() {
+  const std::lock_guard lock{mutex_};
+  return options_for(sentinels_[next_++ % sentinels_.size()]);
+}
+
+#if defined(CASCOR_CACHE_COMPILED)
+template class MasterFinder<>;
+#endif
+
+}  // namespace cascor::inline CASCOR_CACHE_ABI::redis
