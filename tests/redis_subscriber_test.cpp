@@ -98,7 +98,7 @@ class Bus {
   explicit Bus(Endpoint endpoint, std::chrono::milliseconds timeout = 20s, std::chrono::milliseconds ask_after = 20s,
                const std::string& user = {})
       : store_{options(endpoint, timeout, user)},
-        bus_{{options(endpoint, timeout, user), ask_after, cascor::Log{log.sink()}}, store_} {}
+        bus_{{options(endpoint, timeout, user), ask_after, cascor::Log{log.sink()}}, &store_} {}
   Bus(const Bus&) = delete;
   Bus& operator=(const Bus&) = delete;
   ~Bus() { bus_.stop(); }
