@@ -11,4 +11,5 @@
 #include "cascor/core/result.hpp"
 #include "cascor/training/history.hpp"
 #include "cascor/training/pubsub.hpp"
+#include "cascor/training/recorder.hpp"
 #include "cascor/version.hpp"

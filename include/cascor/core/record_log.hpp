@@ -64,6 +64,16 @@ struct AppendOutcome {
   RecordId last;  ///< of the last record there; kept: of what was appended
 };
 
+/// What is to happen in the same step as an append, where the log can do it: a value under a key, and a message.
+/// Neither happens again with a repeated append.
+struct AlongWith {
+  std::string_view key;
+  std::string_view value;
+  milliseconds ttl{0};  ///< 0: the value does not expire
+  std::string_view channel;
+  std::string_view message;
+};
+
 /// Runs and their records. Names of runs are checked by the caller, ids ascend. Each call ends by its deadline or
 /// throws TimeoutError; what is not to be had is a ConnectionError, what is refused a ResponseError. Safe from any
 /// thread.

@@ -24,6 +24,10 @@ class StreamLog final : public RecordLog {
 
   AppendOutcome append(std::string_view run, std::span<const LogEntry> entries, std::uint64_t after,
                        Deadline by) override;
+  /// The same, and what is to happen along with the last of it: its own error, if the server refused that, is in
+  /// `not_done`. Not on a cluster, where the two keys are apart.
+  AppendOutcome append(std::string_view run, std::span<const LogEntry> entries, std::uint64_t after,
+                       const AlongWith* also, std::string& not_done, Deadline by);
   std::vector<LogEntry> read(std::string_view run, RecordId from, RecordId to, std::size_t most, Deadline by) override;
   std::vector<LogEntry> last(std::string_view run, std::size_t most, Deadline by) override;
   std::vector<LogEntry> get(std::string_view run, std::span<const RecordId> ids, Deadline by) override;
@@ -42,7 +46,7 @@ class StreamLog final : public RecordLog {
   void list(std::string_view run, std::int64_t when, Deadline by);
 
   /// The script's name for EVALSHA.
-  static constexpr std::string_view append_sha = "ed5a970d9b53cf5f82fea55094108c8ba76822f8";
+  static constexpr std::string_view append_sha = "d3e68b684fedd98442490ace94a039203e4c8b41";
   static std::string_view append_script() noexcept;
 
  private:

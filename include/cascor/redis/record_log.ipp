@@ -9,8 +9,9 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI::redis {
 
-// KEYS[1]: the stream. ARGV: what this writer appended last, how many records to keep, then seq, epoch and record of
-// each. All that is looked at is the last entry, and those that an earlier attempt may have brought.
+// KEYS[1]: the stream; KEYS[2], or none: a key to set. ARGV: what this writer appended last, how many records to keep,
+// the key's value and TTL, a channel and a message for it, then seq, epoch and record of each. All that is looked at is
+// the last entry, and those that an earlier attempt may have brought; it set the key, too.
 template <class CascorWhenUsed>
 std::string_view StreamLog<CascorWhenUsed>::append_script() noexcept {
   return R"(local seq, epoch, last = 0, 0, '0-0'
@@ -22,20 +23,24 @@ if tail then
     if tail[2][i] == 'epoch' then epoch = tonumber(tail[2][i + 1]) end
   end
 end
-local at = 3
+local at = 7
 while at < #ARGV and tonumber(ARGV[at]) <= seq do
   local id = ARGV[at + 1] .. '-' .. ARGV[at]
   local there = redis.call('XRANGE', KEYS[1], id, id)[1]
   if not there or there[2][6] ~= ARGV[at + 2] then return {'seq', last} end
   at = at + 3
 end
-if at == 3 and tonumber(ARGV[1]) > 0 and seq > tonumber(ARGV[1]) then return {'seq', last} end
+if at == 7 and tonumber(ARGV[1]) > 0 and seq > tonumber(ARGV[1]) then return {'seq', last} end
 if at < #ARGV and tonumber(ARGV[at + 1]) < epoch then return {'epoch', last} end
 for i = at, #ARGV, 3 do
   last = redis.call('XADD', KEYS[1], ARGV[i + 1] .. '-' .. ARGV[i], 'seq', ARGV[i], 'epoch', ARGV[i + 1], 'record', ARGV[i + 2])
 end
 if tonumber(ARGV[2]) > 0 then redis.call('XTRIM', KEYS[1], 'MAXLEN', ARGV[2]) end
-return {'kept', last}
+if not KEYS[2] or at > #ARGV then return {'kept', last} end
+local set
+if ARGV[4] == '0' then set = redis.pcall('SET', KEYS[2], ARGV[3]) else set = redis.pcall('SET', KEYS[2], ARGV[3], 'PX', ARGV[4]) end
+local sent = redis.pcall('PUBLISH', ARGV[5], ARGV[6])
+return {'kept', last, set.err or (type(sent) == 'table' and sent.err) or ''}
 )";
 }
 
@@ -75,6 +80,14 @@ Reply StreamLog<CascorWhenUsed>::run_script(Words words, Deadline by) {
 template <class CascorWhenUsed>
 AppendOutcome StreamLog<CascorWhenUsed>::append(std::string_view run, std::span<const LogEntry> entries,
                                                 std::uint64_t after, Deadline by) {
+  std::string ignored;
+  return append(run, entries, after, nullptr, ignored, by);
+}
+
+template <class CascorWhenUsed>
+AppendOutcome StreamLog<CascorWhenUsed>::append(std::string_view run, std::span<const LogEntry> entries,
+                                                std::uint64_t after, const AlongWith* also, std::string& not_done,
+                                                Deadline by) {
   constexpr std::size_t most_records = 1000;  // the server does nothing else meanwhile, some milliseconds
   constexpr std::size_t most_bytes = std::size_t{1} << 20U;
   const std::string key = key_of(run);
@@ -88,14 +101,21 @@ AppendOutcome StreamLog<CascorWhenUsed>::append(std::string_view run, std::span<
     }
     std::vector<std::string> numbers;
     numbers.reserve(2 * count);
-    Words words{"EVALSHA", append_sha, "1", key, before, max_records_};
+    const bool with_it = also != nullptr && count == entries.size();
+    const std::string ttl = std::to_string(with_it ? also->ttl.count() : 0);
+    Words words{"EVALSHA", append_sha, with_it ? "2" : "1", key};
+    if (with_it) {
+      words.insert(words.end(), {also->key, before, max_records_, also->value, ttl, also->channel, also->message});
+    } else {
+      words.insert(words.end(), {before, max_records_, "", ttl, "", ""});
+    }
     for (const LogEntry& entry : entries.first(count)) {
       numbers.push_back(std::to_string(entry.id.seq));
       numbers.push_back(std::to_string(entry.id.epoch));
       words.insert(words.end(), {*(numbers.end() - 2), numbers.back(), entry.text});
     }
     const Reply reply = run_script(std::move(words), by);
-    const bool known = reply.elements.size() == 2;
+    const bool known = reply.elements.size() == 2 || reply.elements.size() == 3;
     const auto last = known ? parse_record_id(reply.elements[1].text) : std::nullopt;
     if (!last) {
       throw ResponseError{"an answer to an append that cannot be",
@@ -107,6 +127,7 @@ AppendOutcome StreamLog<CascorWhenUsed>::append(std::string_view run, std::span<
       outcome.kind = what == "seq" ? AppendOutcome::seq_behind : AppendOutcome::epoch_behind;
       return outcome;
     }
+    if (reply.elements.size() == 3) not_done = reply.elements[2].text;
     after = entries[count - 1].id.seq;
     entries = entries.subspan(count);
   }

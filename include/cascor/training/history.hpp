@@ -53,6 +53,7 @@ class History {
   History(std::shared_ptr<detail::HistoryLife<CascorWhenUsed>> life, std::string_view run)
       : life_{std::move(life)}, run_{run} {}
   const std::string& run() const noexcept { return run_; }
+  const std::shared_ptr<detail::HistoryLife<CascorWhenUsed>>& life() const noexcept { return life_; }
 
   /// True once the record is durable: in Redis, or in the journal under `history.fsync`; tier() tells which. error()
   /// says why it is not; it may be there all the same where Redis did not answer in time. Throws DataError, with
@@ -85,19 +86,7 @@ class History {
 
  private:
   using Store = detail::HistoryStore<CascorWhenUsed>;
-  using Json = detail::Dependent<json, CascorWhenUsed>;
-  // The store, for as long as this lives; null once the cache has ended.
-  struct Use {
-    explicit Use(detail::HistoryLife<CascorWhenUsed>& life) {
-      if (life.made_under != detail::forks().load(std::memory_order_relaxed)) return;
-      lock = std::shared_lock{life.mutex};
-      store = life.store;
-    }
-    explicit operator bool() const noexcept { return store != nullptr; }
-    Store* operator->() const noexcept { return store; }
-    std::shared_lock<std::shared_mutex> lock;
-    Store* store = nullptr;
-  };
+  using Use = detail::HistoryUse<CascorWhenUsed>;
   using NewRecords = detail::Dependent<std::vector<detail::NewRecord>, CascorWhenUsed>;
   StoreResult append_all(const NewRecords& records);
   Records decoded(typename Store::Entries entries, const Log& log) const;

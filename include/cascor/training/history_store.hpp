@@ -40,6 +40,20 @@ struct HistoryLife {
   unsigned made_under = 0;                        // how often this process was forked then
 };
 
+/// The store, for as long as this lives; null once the cache has ended, and in a child that was forked.
+template <class CascorWhenUsed = void>
+struct HistoryUse {
+  explicit HistoryUse(HistoryLife<CascorWhenUsed>& life) {
+    if (life.made_under != forks().load(std::memory_order_relaxed)) return;
+    lock = std::shared_lock{life.mutex};
+    store = life.store;
+  }
+  explicit operator bool() const noexcept { return store != nullptr; }
+  HistoryStore<CascorWhenUsed>* operator->() const noexcept { return store; }
+  std::shared_lock<std::shared_mutex> lock;
+  HistoryStore<CascorWhenUsed>* store = nullptr;
+};
+
 /// A record to append: its epoch, and its JSON text.
 struct NewRecord {
   std::uint64_t epoch = 0;
@@ -62,6 +76,13 @@ class HistoryStore final : public PartAbove {
   /// In Redis, or in the journal under its fsync policy: then true. Throws DataError for an epoch below that of the
   /// record before it, with nothing appended.
   StoreResult append(std::string_view run, std::span<const NewRecord> records, TimePoint until);
+  /// The same for one who repeats it until it is done: the entries have their numbers, which `fresh` ones get anew
+  /// where the run has gone on past them. `also` happens in the same step where that can be: then it is null
+  /// afterwards.
+  StoreResult append_numbered(std::string_view run, std::vector<LogEntry>& entries, bool fresh, const AlongWith*& also,
+                              TimePoint until);
+  /// Is nothing of the run waiting for Redis?
+  bool is_settled(std::string_view run, TimePoint until) { return !is_pending(run, until); }
   /// The same with places that are known already, as from another log.
   void append_entries(std::string_view run, std::span<const LogEntry> entries, TimePoint until);
   /// While Redis is away: what waits for it here. `must`: then it throws, as for whatever else keeps it.
@@ -102,8 +123,11 @@ class HistoryStore final : public PartAbove {
   RunPtr run_of(std::string_view run);
   Entries numbered(std::span<const NewRecord> records, std::uint64_t past) const;
   AppendOutcome append_remotely(std::string_view run, Run& state, std::span<const LogEntry> entries,
-                                std::uint64_t after, TimePoint until, bool& asked);
-  StoreResult append_to_journal(std::string_view run, Run& state, std::span<const LogEntry> entries);
+                                std::uint64_t after, const AlongWith* also, TimePoint until, bool& asked);
+  StoreResult append_locked(std::string_view run, Run& state, Entries& entries, bool fresh, const AlongWith*& also,
+                            TimePoint until);
+  static void renumber(Entries& entries, std::uint64_t past);
+  StoreResult append_to_journal(std::string_view run, Run& state, Entries& entries, bool fresh);
   [[noreturn]] static void refuse_epoch(RecordId last);
   static std::shared_ptr<const CacheError> another_writer(std::string_view run);
   // Under the run's lock: false where the journal still waits.

@@ -127,32 +127,55 @@ StoreResult HistoryStore<CascorWhenUsed>::append(std::string_view run, std::span
   if (records.empty()) return StoreResult{is_remote() ? CacheTier::redis : CacheTier::memory};
   const RunPtr state = run_of(run);
   const RunLock lock{state->mutex};
+  if (!is_remote() && !state->known) {
+    state->last = journals_.journal(run)->last_id();
+    state->known = true;
+  }
+  Entries entries = numbered(records, state->last.seq);
+  const AlongWith* nothing = nullptr;
+  return append_locked(run, *state, entries, true, nothing, until);
+}
+
+template <class CascorWhenUsed>
+StoreResult HistoryStore<CascorWhenUsed>::append_numbered(std::string_view run, Entries& entries, bool fresh,
+                                                          const AlongWith*& also, TimePoint until) {
+  const RunPtr state = run_of(run);
+  const RunLock lock{state->mutex};
+  return append_locked(run, *state, entries, fresh, also, until);
+}
+
+template <class CascorWhenUsed>
+void HistoryStore<CascorWhenUsed>::renumber(Entries& entries, std::uint64_t past) {
+  for (LogEntry& entry : entries) entry.id.seq = past = std::max(entry.id.seq, past + 1);
+}
+
+template <class CascorWhenUsed>
+StoreResult HistoryStore<CascorWhenUsed>::append_locked(std::string_view run, Run& state, Entries& entries, bool fresh,
+                                                        const AlongWith*& also, TimePoint until) {
   try {
-    if (!is_remote()) {
-      if (!state->known) state->last = journals_.journal(run)->last_id();
-      const Entries entries = numbered(records, state->last.seq);
-      const AppendOutcome outcome = journals_.append(run, entries, 0, engine_.deadline(until));
-      state->known = outcome.kind == AppendOutcome::kept;
-      state->last = outcome.last;
-      if (outcome.kind == AppendOutcome::epoch_behind) refuse_epoch(outcome.last);
-      if (outcome.kind == AppendOutcome::kept) return StoreResult{CacheTier::memory};
-      return StoreResult{another_writer(run)};
-    }
-    Entries entries = numbered(records, state->last.seq);
-    if (state->pending && !replay(run, *state, until)) return append_to_journal(run, *state, entries);
-    if (state->known && entries.front().id.epoch < state->last.epoch) refuse_epoch(state->last);
-    // A second attempt is for the first append of a cache whose clock is behind that of the run's last writer.
+    if (state.pending && !replay(run, state, until)) return append_to_journal(run, state, entries, fresh);
+    // A second attempt is for what was numbered behind the run's end: by a clock that is behind that of the run's last
+    // writer, or before something else of this cache's. Nothing of it is there.
     for (int attempt = 0;; ++attempt) {
-      bool asked = false;
-      const std::uint64_t after = state->known ? state->last.seq : 0;
-      const AppendOutcome outcome = append_remotely(run, *state, entries, after, until, asked);
-      if (!asked) return append_to_journal(run, *state, entries);
-      const bool first = !std::exchange(state->known, outcome.kind == AppendOutcome::kept);
-      state->last = outcome.last;
-      if (outcome.kind == AppendOutcome::kept) return StoreResult{CacheTier::redis};
+      bool asked = true;
+      AppendOutcome outcome;
+      if (is_remote()) {
+        const std::uint64_t after = state.known ? state.last.seq : 0;
+        outcome = append_remotely(run, state, entries, after, also, until, asked);
+      } else {
+        outcome = journals_.append(run, entries, 0, engine_.deadline(until));
+      }
+      if (!asked) return append_to_journal(run, state, entries, fresh);
+      const RecordId before = std::exchange(state.last, outcome.last);
+      const bool knew = std::exchange(state.known, outcome.kind == AppendOutcome::kept);
+      if (outcome.kind == AppendOutcome::kept) {
+        if (is_remote()) also = nullptr;
+        return StoreResult{is_remote() ? CacheTier::redis : CacheTier::memory};
+      }
       if (outcome.kind == AppendOutcome::epoch_behind) refuse_epoch(outcome.last);
-      if (!first || attempt > 0) break;
-      entries = numbered(records, outcome.last.seq);
+      const bool ours = !knew || outcome.last == before;
+      if (!fresh || !ours || attempt > 0) break;
+      renumber(entries, outcome.last.seq);
     }
     auto error = another_writer(run);
     if (engine_.config().strict) error->raise();
@@ -161,7 +184,7 @@ StoreResult HistoryStore<CascorWhenUsed>::append(std::string_view run, std::span
   } catch (const DataError&) {
     throw;
   } catch (const CacheError& error) {
-    state->known = false;  // it may be there all the same
+    state.known = false;  // it may be there all the same
     if (engine_.config().strict) throw;
     return StoreResult{error.share()};
   }
@@ -170,25 +193,33 @@ StoreResult HistoryStore<CascorWhenUsed>::append(std::string_view run, std::span
 template <class CascorWhenUsed>
 AppendOutcome HistoryStore<CascorWhenUsed>::append_remotely(std::string_view run, Run& state,
                                                             std::span<const LogEntry> entries, std::uint64_t after,
-                                                            TimePoint until, bool& asked) {
+                                                            const AlongWith* also, TimePoint until, bool& asked) {
   AppendOutcome outcome;
+  std::string not_done;
   asked = remotely(until, [&](redis::StreamLog<CascorWhenUsed>& log, Deadline by) {
     if (!state.listed) {
       const auto now = std::chrono::floor<milliseconds>(engine_.clock().wall().time_since_epoch()).count();
       log.list(run, now, by);
       state.listed = true;
     }
-    outcome = log.append(run, entries, after, by);
+    outcome = log.append(run, entries, after, also, not_done, by);
   });
+  if (!not_done.empty())
+    engine_.log().warning("Along with the history of " + printable(run) + ": " + printable(not_done));
   return outcome;
 }
 
 // While Redis is away. What was sent and not answered keeps its numbers here: the replay finds it there.
 template <class CascorWhenUsed>
-StoreResult HistoryStore<CascorWhenUsed>::append_to_journal(std::string_view run, Run& state,
-                                                            std::span<const LogEntry> entries) {
+StoreResult HistoryStore<CascorWhenUsed>::append_to_journal(std::string_view run, Run& state, Entries& entries,
+                                                            bool fresh) {
+  if (state.known && entries.front().id.epoch < state.last.epoch) refuse_epoch(state.last);
   const auto journal = waiting_.journal(run);
-  const AppendOutcome outcome = journal->append(entries);
+  AppendOutcome outcome = journal->append(entries);
+  if (outcome.kind == AppendOutcome::seq_behind && fresh) {
+    renumber(entries, outcome.last.seq);
+    outcome = journal->append(entries);
+  }
   if (outcome.kind == AppendOutcome::epoch_behind) refuse_epoch(outcome.last);
   if (outcome.kind != AppendOutcome::kept) return StoreResult{another_writer(run)};
   state.last = outcome.last;
@@ -210,7 +241,7 @@ void HistoryStore<CascorWhenUsed>::append_entries(std::string_view run, std::spa
   if (is_remote()) {
     bool asked = false;
     if (!state->pending || replay(run, *state, until)) {
-      outcome = append_remotely(run, *state, entries, 0, until, asked);
+      outcome = append_remotely(run, *state, entries, 0, nullptr, until, asked);
     }
     if (!asked) throw ConnectionError{"Redis is away", "Import the run again when it is back."};
   } else {
@@ -235,7 +266,7 @@ bool HistoryStore<CascorWhenUsed>::replay(std::string_view run, Run& state, Time
       const Entries entries = journal->read(from, last_record_id, page);
       if (entries.empty()) break;
       bool asked = false;
-      const AppendOutcome outcome = append_remotely(run, state, entries, 0, until, asked);
+      const AppendOutcome outcome = append_remotely(run, state, entries, 0, nullptr, until, asked);
       if (!asked) return false;
       if (outcome.kind != AppendOutcome::kept) {
         set_aside(run, state,

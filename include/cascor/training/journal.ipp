@@ -310,7 +310,7 @@ void Journal<CascorWhenUsed>::open_writer() {
     writer_ = std::move(file);
     break;
   }
-  sync_directory_of(options_.path);
+  if (options_.fsync != HistoryFsync::never) sync_directory_of(options_.path);
   refresh();
   repair_tail();
 }
@@ -457,7 +457,7 @@ bool Journal<CascorWhenUsed>::erase() {
   }
   if (!writer_ || !is_at_path(writer_->fd())) open_writer();
   if (::unlink(options_.path.c_str()) != 0) refuse("cannot remove", errno);
-  sync_directory_of(options_.path);
+  if (options_.fsync != HistoryFsync::never) sync_directory_of(options_.path);
   writer_.reset();
   forget();
   grown_.notify_all();
