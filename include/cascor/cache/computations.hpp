@@ -61,33 +61,32 @@ class Computations {
   template <class Keys>
   class Change {
    public:
-    Change(Computations& owner, Keys keys, TimePoint until) : owner_{owner}, keys_{std::move(keys)}, until_{until} {
-      if (owner_.parts_.is_remote()) overtake();
+    Change(Computations& owner, Keys keys, TimePoint until) : owner_{owner}, keys_{std::move(keys)} {
+      if (owner_.parts_.is_remote() && !owner_.flights_.idle()) {
+        keys_.begin(owner_.flights_, owner_.parts_.deadline(until));
+      }
     }
     Change(const Change&) = delete;
     Change& operator=(const Change&) = delete;
-    // What is stored in memory overtakes the loads of its key in the same step; here follows who may join them.
+    // What began meanwhile may have found the value from before. (In memory what is stored overtakes the loads of its
+    // key in the same step.)
     ~Change() {
-      if (!owner_.parts_.is_remote()) overtake();
+      if (!owner_.flights_.idle()) keys_.end(owner_.flights_);
       keys_.drop(owner_.kept_);
     }
 
    private:
-    void overtake() {
-      if (!owner_.flights_.idle()) keys_.overtake(owner_.flights_, owner_.parts_.deadline(until_));
-    }
     Computations& owner_;
     const Keys keys_;
-    const TimePoint until_;
   };
   /// `until`: as of the call that changes.
-  auto removing(std::string_view key, TimePoint until) { return Change<RemovedKey>{*this, RemovedKey{key}, until}; }
+  auto removing(std::string_view key, TimePoint until) { return Change<RemovedKey>{*this, RemovedKey{{key}}, until}; }
   auto writing(std::span<const Write> writes, TimePoint until) {
     return Change<WrittenKeys>{*this, WrittenKeys{writes}, until};
   }
   auto writing(std::string_view key, TimePoint until) { return Change<WrittenKey>{*this, WrittenKey{key}, until}; }
   auto removing_matching(const std::string& pattern, TimePoint until) {
-    return Change<MatchingKeys>{*this, MatchingKeys{pattern, *parts_.keys}, until};
+    return Change<RemovedKeys>{*this, RemovedKeys{pattern, *parts_.keys}, until};
   }
   /// The server has said that something changed: whoever waits for another process's value looks now.
   void changed_elsewhere() noexcept {
@@ -105,21 +104,21 @@ class Computations {
   using Load = typename MemoryBackend<CascorWhenUsed>::Load;
   using Writes = typename Parts::Writes;
 
-  struct RemovedKey {
-    std::string_view key;
-    void overtake(Flights& flights, Deadline by) const {
-      flights.overtake_removed([this](std::string_view other) { return other == key; }, by);
-    }
-    void drop(Kept& kept) const noexcept { kept.drop(key); }
-  };
   struct WrittenKey {
     std::string_view key;
-    void overtake(Flights& flights, Deadline /*by*/) const { flights.overtake(key); }
+    void begin(Flights& flights, Deadline /*by*/) const { flights.overtake(key); }
+    void end(Flights& flights) const { flights.overtake(key); }
     void drop(Kept& kept) const noexcept { kept.drop(key); }
+  };
+  struct RemovedKey : WrittenKey {
+    void begin(Flights& flights, Deadline by) const {
+      flights.overtake_removed([this](std::string_view other) { return other == this->key; }, by);
+    }
   };
   struct WrittenKeys {
     std::span<const Write> writes;
-    void overtake(Flights& flights, Deadline /*by*/) const {
+    void begin(Flights& flights, Deadline /*by*/) const { end(flights); }
+    void end(Flights& flights) const {
       for (const Write& write : writes) flights.overtake(write.key);
     }
     void drop(Kept& kept) const noexcept {
@@ -127,11 +126,12 @@ class Computations {
       for (const Write& write : writes) kept.drop(write.key);
     }
   };
-  struct MatchingKeys {
+  struct RemovedKeys {
     const std::string& pattern;
     const KeySpace& keys;
     bool operator()(std::string_view key) const { return keys.is_cached(key) && glob_match(pattern, key); }
-    void overtake(Flights& flights, Deadline by) const { flights.overtake_removed(*this, by); }
+    void begin(Flights& flights, Deadline by) const { flights.overtake_removed(*this, by); }
+    void end(Flights& flights) const { flights.overtake_if(*this); }
     void drop(Kept& kept) const { kept.drop_if(*this); }
   };
 
@@ -171,6 +171,7 @@ class Computations {
 
   Asked checked(Prefix prefix, std::string_view key, const ComputeOptions& options, TimePoint until) const;
   bool is_late(const Asked& asked) const { return asked.until != whenever && parts_.clock->now() >= asked.until; }
+  Found look(const Asked& asked);
   ComputeAnswer load(const Asked& asked, Computation& work, std::uint64_t seen);
   Outcome wait(const Asked& asked, Flight& flight);
   std::optional<Outcome> await_briefly(const Asked& asked, Computation& work);

@@ -162,6 +162,17 @@ ComputeAnswer Computations<CascorWhenUsed>::out_of_time(const Asked& asked) {
 
 // ---- a flight
 
+// Of a leader that runs out of time it is not known what there is, and others may have more of it.
+template <class CascorWhenUsed>
+auto Computations<CascorWhenUsed>::look(const Asked& asked) -> Found {
+  try {
+    return engine_.read(asked.prefix, asked.key, asked.until);
+  } catch (const CacheError&) {
+    if (!is_late(asked)) throw;
+    return {};
+  }
+}
+
 template <class CascorWhenUsed>
 auto Computations<CascorWhenUsed>::lead(const Asked& asked, Computation& work, Flight& flight, const Reason& reason)
     -> Outcome {
@@ -184,15 +195,14 @@ auto Computations<CascorWhenUsed>::compute(const Asked& asked, Computation& work
   if (!parts_.is_remote()) loads.entry.emplace(parts_.memory, asked.key);
   if (asked.keeps) kept_.begin(loads.kept, asked.key);
   if (reason.read_again) {
-    if (Found found = engine_.read(asked.prefix, asked.key, asked.until); has_value(found)) {
-      return found_there(std::move(found));
-    }
+    if (Found found = look(asked); has_value(found)) return found_there(std::move(found));
   }
   HeldLock lock{locks_};
   if (asked.options.across_processes && locks_ && parts_.fallback->live()) {
     if (auto without = take_lock(asked, lock.lock, reason)) return std::move(*without);
   }
   if (reason.refresh && !is_due(asked)) return {};
+  if (is_late(asked)) return {};
 
   counts_.loads.fetch_add(1, std::memory_order_relaxed);
   Computed made;
@@ -242,13 +252,11 @@ auto Computations<CascorWhenUsed>::take_lock(const Asked& asked, Lock& lock, con
     try {
       lock = locks_->take(name, asked.options.lock_for, parts_.deadline(asked.until));
     } catch (const std::exception&) {  // the cache is not to be had: the value is
-      return std::nullopt;
+      return std::nullopt;             // or the caller's time is up, who is told
     }
     if (reason.refresh) return lock ? std::nullopt : std::optional{Outcome{}};
     // Another process may have stored it between our look and our lock.
-    if (Found found = engine_.read(asked.prefix, asked.key, asked.until); has_value(found)) {
-      return found_there(std::move(found));
-    }
+    if (Found found = look(asked); has_value(found)) return found_there(std::move(found));
     if (lock) return std::nullopt;
     if (is_late(asked) || !parts_.fallback->live()) return Outcome{};
     if (first) counts_.lock_waits.fetch_add(1, std::memory_order_relaxed);

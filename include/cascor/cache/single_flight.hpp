@@ -132,15 +132,20 @@ class SingleFlight {
     const std::lock_guard lock{mutex_};
     if (const auto found = under_way_.find(key); found != under_way_.end()) leave_behind(found);
   }
-  /// The same for every key for which `matches` is true; it must not use the cache. One that is publishing is waited
-  /// for, or by the deadline told that it comes too late, so that the removal that follows finds its value.
+  /// The same for every key for which `matches` is true; it must not use the cache.
+  template <class Matches>
+  void overtake_if(const Matches& matches) {
+    if (idle()) return;
+    const std::lock_guard lock{mutex_};
+    leave_all_behind(matches);
+  }
+  /// The same before a removal: one that is publishing is waited for, or by the deadline told that it comes too late,
+  /// so that the removal finds its value.
   template <class Matches>
   void overtake_removed(const Matches& matches, Deadline by) {
     if (idle()) return;
     std::unique_lock lock{mutex_};
-    for (auto one = under_way_.begin(); one != under_way_.end();) {
-      one = matches(one->first) ? leave_behind(one) : std::next(one);
-    }
+    leave_all_behind(matches);
     // A leader that removes its own key (from a log sink, say) does not wait for itself.
     const auto waits_for = [&](const Flight* one) {
       return matches(std::string_view{one->key_}) && one->leader_ != std::this_thread::get_id();
@@ -211,6 +216,12 @@ class SingleFlight {
       at = next->flight;
     }
     return false;
+  }
+  template <class Matches>
+  void leave_all_behind(const Matches& matches) {
+    for (auto one = under_way_.begin(); one != under_way_.end();) {
+      one = matches(one->first) ? leave_behind(one) : std::next(one);
+    }
   }
   typename Table::iterator leave_behind(typename Table::iterator one) {
     Flight& flight = *one->second;
