@@ -1,5 +1,6 @@
 // A real training run that goes through the cache: Cascade-Correlation learns the two-spirals set. The training thread
-// writes metrics every epoch and the topology with every new unit; a viewer thread reads them back and shows them.
+// hands every epoch and, with every new unit, the topology to a recorder, which keeps the run's record too; a viewer
+// thread reads them back and shows them. Pause, resume, stop and reset on cascor:control are obeyed.
 //
 // Exit code: 0 when all points are classified, 1 when not, 2 for bad options or a bad configuration.
 #include <unistd.h>
@@ -23,6 +24,7 @@
 #include "arguments.hpp"
 #include "cascade/training.hpp"
 #include "cascade/two_spirals.hpp"
+#include "commands.hpp"
 #include "interrupt.hpp"
 #include "live_line.hpp"
 
@@ -31,9 +33,11 @@ namespace {
 using cascor::json;
 using std::chrono::milliseconds;
 
-constexpr const char* usage = R"(Usage: train_two_spirals [--config FILE] [--seed N] [--no-viewer] [--pace MS]
+constexpr const char* usage =
+    R"(Usage: train_two_spirals [--config FILE] [--seed N] [--run NAME] [--no-viewer] [--pace MS]
   --config FILE  configuration; without it $CASCOR_CACHE_CONFIG, else conf/app_config.yaml
   --seed N       start of the random numbers (1); the same seed gives the same run
+  --run NAME     name of the run's record (two-spirals); an earlier one of that name is erased
   --no-viewer    only train and write
   --pace MS      milliseconds to rest after each epoch (4 at a terminal, else 1)
 )";
@@ -42,6 +46,7 @@ struct Options {
   bool help = false;
   std::optional<std::string> config;
   unsigned seed = 1;
+  std::string run = "two-spirals";
   bool viewer = true;
   milliseconds pace{isatty(STDOUT_FILENO) != 0 ? 4 : 1};  // some 1,500 epochs: long enough to be watched
 };
@@ -52,6 +57,7 @@ Options parse(int argc, char** argv) {
   options.help = arguments.flag("--help");
   options.config = arguments.text("--config");
   options.seed = arguments.number("--seed", 1'000'000).value_or(options.seed);
+  options.run = arguments.text("--run").value_or(options.run);
   options.viewer = !arguments.flag("--no-viewer");
   if (const auto pace = arguments.number("--pace", 1'000)) options.pace = milliseconds{*pace};
   arguments.end();
@@ -96,43 +102,48 @@ json topology_of(const cascade::Network& network) {
           {"connections", std::move(connections)},  {"total_connections", total}};
 }
 
-/// Puts where the run stands into the cache.
-class CachedRun {
+/// Hands over where the run stands. Epochs are counted on over a reset, as the run's record goes on.
+class RecordedRun {
  public:
-  CachedRun(cascor::CacheManager& cache, const cascade::Network& network) : cache_{cache}, network_{network} {}
+  RecordedRun(cascor::TrainingRecorder& recorder, const cascade::Network& network)
+      : recorder_{recorder}, network_{network} {}
 
-  void epoch(const cascade::Progress& progress) {
+  void epoch(const cascade::Progress& progress, bool paused) {
     if (progress.phase == cascade::output_training) validate();  // candidates leave the outputs as they are
-    write(progress, progress.phase, true);
+    write(progress, progress.phase, true, paused);
   }
   /// Also before the first unit: what an earlier run left is not this one's.
-  void unit() { cache_.cache_topology(topology_of(network_)); }
+  void unit() { recorder_.topology(topology_of(network_)); }
+  void reset(const cascade::Progress& last) { epochs_before_ += last.epoch; }
   void end(const cascade::Progress& progress, cascade::Outcome outcome) {
     unit();  // with the weights of the end
-    write(progress, outcome == cascade::Outcome::solved ? "completed" : "stopped", false);
+    write(progress, outcome == cascade::Outcome::solved ? "completed" : "stopped", false, false);
+    recorder_.flush(std::chrono::seconds{2});
   }
 
  private:
   void validate() { validation_ = cascade::score(network_.outputs(unseen_.inputs), unseen_.targets); }
 
-  void write(const cascade::Progress& progress, std::string_view phase, bool running) {
-    // A lost Redis is no reason to stop training: the cache falls back to memory and says so in its log.
-    cache_.cache_metrics({{"is_running", running},
-                          {"is_paused", false},
-                          {"current_epoch", progress.epoch},
-                          {"current_loss", progress.score.loss},
-                          {"current_accuracy", progress.score.accuracy},
-                          {"val_loss", validation_.loss},
-                          {"val_accuracy", validation_.accuracy},
-                          {"hidden_units", network_.hidden_units()},
-                          {"metrics_count", progress.epoch},
-                          {"phase", phase}});
+  void write(const cascade::Progress& progress, std::string_view phase, bool running, bool paused) {
+    // A lost Redis is no reason to stop training: the recorder waits for nothing, and loses nothing.
+    recorder_.epoch({{"epoch", epochs_before_ + progress.epoch},
+                     {"is_running", running},
+                     {"is_paused", paused},
+                     {"current_epoch", progress.epoch},
+                     {"current_loss", progress.score.loss},
+                     {"current_accuracy", progress.score.accuracy},
+                     {"val_loss", validation_.loss},
+                     {"val_accuracy", validation_.accuracy},
+                     {"hidden_units", network_.hidden_units()},
+                     {"metrics_count", epochs_before_ + progress.epoch},
+                     {"phase", phase}});
   }
 
-  cascor::CacheManager& cache_;
+  cascor::TrainingRecorder& recorder_;
   const cascade::Network& network_;
   const cascade::Dataset unseen_ = cascade::two_spirals(0.5);
   cascade::Score validation_;
+  int epochs_before_ = 0;
 };
 
 /// Shows the run until it is asked to stop, and its last state then.
@@ -175,24 +186,37 @@ int run(const Options& options) {
       options.config ? cascor::CacheManager::from_file(*options.config) : cascor::CacheManager{};
   const cascade::Dataset spirals = cascade::two_spirals();
   cascade::Network network{spirals.inputs.cols(), spirals.targets.cols()};
-  CachedRun cached{cache, network};
+  cache.history(options.run).erase();
+  cascor::TrainingRecorder recorder{cache, options.run, {.publish_every = examples::redraw_every / 2}};
+  examples::Commands commands;
+  recorder.on_command([&commands](const cascor::Command& command) { commands.obey(command); });
+  RecordedRun recorded{recorder, network};
 
   cascade::TrainingOptions training;
   training.seed = options.seed;
   cascade::TrainingCallbacks callbacks;
   callbacks.on_epoch = [&](const cascade::Progress& progress) {
-    cached.epoch(progress);
+    recorded.epoch(progress, false);
+    // While it is paused it says so again and again, as the latest metrics live for a second only.
+    while (commands.wait_while_paused(examples::redraw_every)) recorded.epoch(progress, true);
     std::this_thread::sleep_for(options.pace);
-    return !examples::interrupted();
+    return !examples::interrupted() && !commands.wants_end();
   };
-  callbacks.on_unit = [&] { cached.unit(); };
+  callbacks.on_unit = [&] { recorded.unit(); };
 
   const auto start = clock::now();
-  cached.unit();
+  recorded.unit();
   std::jthread viewer;
   if (options.viewer) viewer = std::jthread{[&cache](const std::stop_token& stop) { view(cache, stop); }};
-  const auto [outcome, progress] = cascade::train(network, spirals, training, callbacks);
-  cached.end(progress, outcome);
+  cascade::TrainingResult result = cascade::train(network, spirals, training, callbacks);
+  while (commands.take_reset()) {
+    recorded.reset(result.progress);
+    network = cascade::Network{spirals.inputs.cols(), spirals.targets.cols()};
+    recorded.unit();
+    result = cascade::train(network, spirals, training, callbacks);
+  }
+  const auto& [outcome, progress] = result;
+  recorded.end(progress, outcome);
   viewer = {};  // asks it to stop and waits for it
   const std::chrono::duration<double> took = clock::now() - start;
 

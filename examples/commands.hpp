@@ -1,0 +1,50 @@
+// What a dashboard asks of a training: pause, resume, stop, reset. The training asks between two epochs.
+#pragma once
+
+#include <cascor/cache.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+
+#include "interrupt.hpp"
+
+namespace examples {
+
+/// The mutex guards all of it. Safe from any thread.
+class Commands {
+ public:
+  void obey(const cascor::Command& command) {
+    const std::lock_guard lock{mutex_};
+    if (command.name == "pause") paused_ = true;
+    if (command.name == "stop") stop_ = true;
+    if (command.name == "reset") reset_ = true;
+    if (command.name != "pause") paused_ = false;
+    changed_.notify_all();
+  }
+  /// Waits while it is paused, for that long at most; is it still?
+  bool wait_while_paused(std::chrono::milliseconds at_most) {
+    std::unique_lock lock{mutex_};
+    changed_.wait_for(lock, at_most, [this] { return !paused_; });
+    return paused_ && !interrupted();
+  }
+  bool wants_end() const {
+    const std::lock_guard lock{mutex_};
+    return stop_ || reset_;
+  }
+  /// Is the training to begin again? Asked once for each reset.
+  bool take_reset() {
+    const std::lock_guard lock{mutex_};
+    const bool reset = reset_ && !stop_ && !interrupted();
+    reset_ = false;
+    return reset;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  bool paused_ = false;
+  bool stop_ = false;
+  bool reset_ = false;
+};
+
+}  // namespace examples
