@@ -31,7 +31,7 @@ class Queued {
     return queue.put(entry);
   }
   std::size_t remove(std::string_view key) {
-    return queue.remove_if([key](std::string_view queued) { return queued == key; }, clock.now());
+    return queue.remove_if([key](const Entry& queued) { return queued.key == key; }, clock.now());
   }
   // "a=1 b=2", or "-a -b" for removals; nothing is settled.
   std::string next(std::size_t most = 100, std::size_t most_bytes = 1'000) {

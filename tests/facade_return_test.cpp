@@ -73,6 +73,15 @@ class FakeStore final : public cascor::KeyValueStore {
     for (const auto key : keys) erased += content_.erase(std::string{key});
     return erased;
   }
+  void retag(std::string_view /*key*/, std::span<const std::string> /*tags*/, milliseconds /*ttl*/,
+             Deadline by) override {
+    note("retag", by);
+  }
+  std::size_t erase_tagged(const std::string& tag, const std::function<bool(std::string_view)>& /*may_erase*/,
+                           const std::function<Deadline()>& next_deadline) override {
+    note("erase tagged " + tag, next_deadline());
+    return 0;
+  }
   std::size_t erase_matching(const std::string& pattern, const std::function<bool(std::string_view)>& may_erase,
                              const std::function<Deadline()>& next_deadline) override {
     note("erase " + pattern, next_deadline());

@@ -124,6 +124,8 @@ class Engine {
                                               TimePoint until) = 0;
   /// Removes what matches and is no key of the library's own; how many went.
   virtual std::size_t erase_matching(const std::string& pattern, TimePoint until) = 0;
+  /// Removes what carries the tag, by its full name; how many went.
+  virtual std::size_t erase_tagged(const std::string& tag, TimePoint until) = 0;
   /// Keys that match and are none of the library's own.
   virtual std::vector<std::string> keys_matching(const std::string& pattern, std::size_t limit, TimePoint until) = 0;
   virtual Reply command(std::span<const std::string_view> arguments, TimePoint until) = 0;

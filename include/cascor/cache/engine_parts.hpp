@@ -7,6 +7,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 #include "cascor/cache/backend_choice.hpp"
 #include "cascor/cache/engine.hpp"
 #include "cascor/cache/fallback.hpp"
+#include "cascor/cache/tags.hpp"
 #include "cascor/core/counters.hpp"
 #include "cascor/core/glob.hpp"
 #include "cascor/memory/memory_backend.hpp"
@@ -45,6 +47,8 @@ struct EngineParts {
   Later<Counters> counters;
   std::shared_ptr<MemoryCounts<CascorWhenUsed>> memory_counts;
   MemoryBackend<CascorWhenUsed> memory;       // the backend itself, or what serves in Redis's place
+  TagIndex<CascorWhenUsed> tags;              // of memory
+  TaggedKeys<CascorWhenUsed> tagged;          // in Redis, by this process
   RemoteStore<CascorWhenUsed> remote;         // with `type: redis`
   Later<std::atomic<bool>> told_away{false};  // without a fallback: was the last line that Redis is away?
   std::optional<Back> fallback;               // with `type: redis`; last, as its thread uses the rest
@@ -121,7 +125,10 @@ struct EngineParts {
     options.on_event = config.on_event;
     options.random = config.random;
     options.may_erase = [names = keys](std::string_view key) { return names->is_cached(key); };
-    options.forget_memory = [this] { (void)memory.erase_matching("*"); };  // what is kept aside stays
+    options.forget_memory = [this] {
+      (void)memory.erase_matching("*");  // what is kept aside stays
+      tags.clear();
+    };
     return options;
   }
 
@@ -284,13 +291,35 @@ struct EngineParts {
   }
   StoreResult store_in_memory(const Write& write, milliseconds ttl) {
     switch (memory.set_if(write.key, write.value, ttl, write.only_if)) {
-      case SetOutcome::stored: return StoreResult{CacheTier::memory};
+      case SetOutcome::stored:
+        if (write.value.tags()) {
+          tags.add(write.key, *write.value.tags(), [this](std::string_view key) { return memory.contains(key); });
+        }
+        return StoreResult{CacheTier::memory};
       case SetOutcome::condition_failed: return StoreResult{unmet_condition()};
       case SetOutcome::too_large: break;
     }
     return StoreResult{std::make_shared<const Later<DataError>>(
         "a value of " + std::to_string(write.value.weight()) + " bytes in memory, more than the whole cache takes",
         "Raise max_memory_mb, or store it in parts.")};
+  }
+  // A key's tags have to know how long it lives. Before it is told to the key: too long does no harm.
+  void retag(std::string_view key, milliseconds ttl, Deadline by) {
+    if (!tagged.any()) return;
+    if (const auto names = tagged.former(key, nullptr); !names.empty()) remote.store->retag(key, names, ttl, by);
+  }
+  // What carries the tag; how many entries went, and which. A value that is stored without it in the very same moment
+  // may go too.
+  std::size_t erase_tagged_here(const Later<std::string>& tag, Later<std::vector<std::string>>& gone) {
+    std::size_t erased = 0;
+    for (const auto& key : tags.take(tag)) {
+      const StoredHandle held = memory.get(key);
+      const ValueTags* const of = held ? held->tags().get() : nullptr;
+      if (of == nullptr || std::find(of->names.begin(), of->names.end(), tag) == of->names.end()) continue;
+      if (memory.erase(key)) ++erased;
+      gone.push_back(key);
+    }
+    return erased;
   }
   Results write_remotely(Writes writes, Ttls ttls_of_writes, Deadline by);
   std::optional<Results> write_in_fallback(Writes writes, Ttls ttls_of_writes);
@@ -314,7 +343,8 @@ struct EngineParts {
     while (true) {
       const StoredHandle held = memory.get(key);
       const std::int64_t sum = held ? sum_of(*held->bytes(), by) : by;
-      Later<StoredValue> value{std::make_shared<const Text>(std::to_string(sum))};
+      auto value = Later<StoredValue>{std::make_shared<const Text>(std::to_string(sum))}.tagged(
+          held ? held->tags() : std::shared_ptr<const ValueTags>{});
       if (held ? memory.replace(key, held, std::move(value), ttl)
                : memory.set_if(key, std::move(value), ttl, OnlyIf::absent) != SetOutcome::condition_failed) {
         return sum;
@@ -327,17 +357,23 @@ template <class CascorWhenUsed>
 auto EngineParts<CascorWhenUsed>::write_remotely(Writes writes, Ttls ttls_of_writes, Deadline by) -> Results {
   Later<std::vector<std::shared_ptr<const std::string>>> bytes;
   Later<std::vector<StoreEntry>> entries;
+  Later<std::deque<std::vector<std::string>>> former;  // whose elements stay where they are
   bytes.reserve(writes.size());
   entries.reserve(writes.size());
   for (std::size_t i = 0; i < writes.size(); ++i) {
     bytes.push_back(writes[i].value.bytes());
-    entries.push_back({writes[i].key, *bytes.back(), ttls_of_writes[i], writes[i].only_if});
+    entries.push_back({writes[i].key, *bytes.back(), ttls_of_writes[i], writes[i].only_if, {}, {}});
+    const ValueTags* const now = writes[i].value.tags().get();
+    if (now != nullptr) entries.back().tags = now->names;
+    if (tagged.any()) entries.back().former_tags = former.emplace_back(tagged.former(writes[i].key, now));
   }
   Results results;
   results.reserve(writes.size());
   for (auto& outcome : remote.store->set_many(entries, by)) {
     if (outcome.error && means_away(*outcome.error)) outcome.error->raise();
     if (outcome.stored) {
+      const Write& write = writes[results.size()];
+      if (write.value.tags() || tagged.any()) tagged.note(write.key, write.value.tags());
       results.push_back(StoreResult{CacheTier::redis});
     } else {
       results.push_back(StoreResult{outcome.error ? std::move(outcome.error) : unmet_condition()});
@@ -361,7 +397,8 @@ auto EngineParts<CascorWhenUsed>::write_in_fallback(Writes writes, Ttls ttls_of_
       results.push_back(store_in_memory(writes[i], ttls_of_writes[i]));
       if (results.back().error() == unmet_condition().get()) continue;
       if (results.back()) results.back() = StoreResult{why, CacheTier::memory};
-      pending.write(writes[i].key, bytes[i], expiry_after(clock->now(), ttls_of_writes[i]), writes[i].only_if);
+      pending.write(writes[i].key, bytes[i], expiry_after(clock->now(), ttls_of_writes[i]), writes[i].only_if,
+                    writes[i].value.tags());
     }
   });
   return kept ? std::optional{std::move(results)} : std::nullopt;

@@ -283,6 +283,13 @@ void Fallback<CascorWhenUsed>::replay_removals(Changes& changes, Replayed& repla
     });
     changes.patterns.pop_back();
   }
+  while (!changes.tags.empty()) {
+    unless_refused(replayed, 1, [&] {
+      (void)store_.erase_tagged(changes.tags.back(), options_.may_erase, [this] { return round_trip(); });
+      ++replayed.invalidations;
+    });
+    changes.tags.pop_back();
+  }
   constexpr std::size_t keys_a_round_trip = 512;
   while (!changes.erased.empty()) {
     std::vector<std::string_view> keys;
@@ -314,7 +321,8 @@ void Fallback<CascorWhenUsed>::replay_some_writes(Changes& changes, Replayed& re
       gone.push_back(end->key);
     } else {
       bytes += end->bytes->size();
-      entries.push_back({end->key, *end->bytes, left.value_or(no_expiry), end->only_if});
+      entries.push_back({end->key, *end->bytes, left.value_or(no_expiry), end->only_if, {}, {}});
+      if (end->tags) entries.back().tags = end->tags->names;
     }
   }
   const auto outcomes = store_.set_many(entries, round_trip());

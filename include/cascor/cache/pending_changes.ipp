@@ -37,13 +37,13 @@ void PendingChanges<CascorWhenUsed>::forget_increment(std::string_view key) {
 
 template <class CascorWhenUsed>
 void PendingChanges<CascorWhenUsed>::write(std::string_view key, std::shared_ptr<const std::string> bytes,
-                                           TimePoint expires, OnlyIf only_if) {
+                                           TimePoint expires, OnlyIf only_if, std::shared_ptr<const ValueTags> tags) {
   if (const auto found = by_key_.find(key); found != by_key_.end()) {
     only_if = in_place_of(found->second->only_if, only_if);
     forget(found->second);
   }
   forget_increment(key);
-  writes_.push_back({std::string{key}, std::move(bytes), expires, only_if});
+  writes_.push_back({std::string{key}, std::move(bytes), expires, only_if, std::move(tags)});
   const auto added = std::prev(writes_.end());
   by_key_.emplace(added->key, added);
   if (erased_.erase(added->key) != 0) {
@@ -66,7 +66,7 @@ template <class CascorWhenUsed>
 void PendingChanges<CascorWhenUsed>::rewrite(std::string_view key, std::shared_ptr<const std::string> bytes,
                                              TimePoint expires) {
   const OnlyIf only_if = by_key_.at(key)->only_if;
-  write(key, std::move(bytes), expires, OnlyIf::always);
+  write(key, std::move(bytes), expires, OnlyIf::always, by_key_.at(key)->tags);
   if (const auto found = by_key_.find(key); found != by_key_.end()) found->second->only_if = only_if;
 }
 
@@ -125,6 +125,7 @@ void PendingChanges<CascorWhenUsed>::remove_pattern(std::string pattern) {
   if (patterns_.back() != everything_ && patterns_.size() <= max_patterns) return;
   if (patterns_.back() != everything_) widened_ += patterns_.size();
   patterns_.assign(1, everything_);
+  tags_.clear();
   erased_bytes_ = 0;
   erased_.clear();
 }
@@ -156,6 +157,36 @@ void PendingChanges<CascorWhenUsed>::invalidate(std::string pattern) {
 }
 
 template <class CascorWhenUsed>
+bool PendingChanges<CascorWhenUsed>::has_tag(const Write& write, const std::string& tag) {
+  return write.tags && std::find(write.tags->names.begin(), write.tags->names.end(), tag) != write.tags->names.end();
+}
+
+template <class CascorWhenUsed>
+void PendingChanges<CascorWhenUsed>::remove_tag(std::string tag) {
+  if (removes_everything() || std::find(tags_.begin(), tags_.end(), tag) != tags_.end()) return;
+  tags_.push_back(std::move(tag));
+  if (tags_.size() <= max_patterns) return;
+  widened_ += tags_.size();
+  tags_.clear();
+  remove_pattern(everything_);
+}
+
+template <class CascorWhenUsed>
+void PendingChanges<CascorWhenUsed>::invalidate_tag(const std::string& tag) {
+  for (auto write = writes_.begin(); write != writes_.end();) {
+    const auto next = std::next(write);
+    if (has_tag(*write, tag)) {  // what Redis has under its key may have another tag, or none
+      std::string key = write->key;
+      forget(write);
+      remove_key(std::move(key));
+    }
+    write = next;
+  }
+  remove_tag(tag);
+  keep_within_bounds();
+}
+
+template <class CascorWhenUsed>
 void PendingChanges<CascorWhenUsed>::increment(std::string_view key, std::int64_t by, TimePoint expires) {
   const auto [one, added] = increments_.try_emplace(std::string{key});
   if (added) bytes_ += bytes_of(key);
@@ -179,7 +210,7 @@ auto PendingChanges<CascorWhenUsed>::take() -> Changes {
   bytes_ = 0;
   erased_bytes_ = 0;
   return {std::exchange(patterns_, {}), std::exchange(erased_, {}), std::exchange(writes_, {}),
-          std::exchange(increments_, {})};
+          std::exchange(increments_, {}), std::exchange(tags_, {})};
 }
 
 template <class CascorWhenUsed>
@@ -200,6 +231,10 @@ void PendingChanges<CascorWhenUsed>::put_back(Changes changes) {
       newer->second->only_if = in_place_of(old->only_if, newer->second->only_if);
     }
     if (gone_since(old->key)) continue;
+    if (std::any_of(tags_.begin(), tags_.end(), [&](const auto& tag) { return has_tag(*old, tag); })) {
+      remove_key(old->key);
+      continue;
+    }
     writes_.push_front(std::move(*old));
     by_key_.emplace(writes_.front().key, writes_.begin());
     bytes_ += bytes_of(writes_.front());
@@ -211,6 +246,7 @@ void PendingChanges<CascorWhenUsed>::put_back(Changes changes) {
       remove_key(key);
     }
   }
+  for (std::string& tag : changes.tags) remove_tag(std::move(tag));
   for (std::string& pattern : changes.patterns) remove_pattern(std::move(pattern));
   keep_within_bounds();
 }

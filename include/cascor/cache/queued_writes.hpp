@@ -15,6 +15,7 @@
 #include "cascor/core/clock.hpp"
 #include "cascor/core/key.hpp"
 #include "cascor/core/ttl.hpp"
+#include "cascor/memory/stored_value.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
@@ -33,6 +34,7 @@ class QueuedWrites {
     TimePoint expires = TimePoint::max();
     TimePoint queued{};
     Prefix prefix = Prefix::other;
+    std::shared_ptr<const ValueTags> tags;
     bool settled = false;  ///< sent, or otherwise no longer this queue's
 
     bool is_removal_at(TimePoint now) const noexcept { return !bytes || expires <= now; }
@@ -42,13 +44,13 @@ class QueuedWrites {
   bool put(Entry& entry);
   /// The newest of the key, whether it still waits or is being sent; null where there is none.
   const Entry* find(std::string_view key) const;
-  /// Puts a removal in the place of each queued value whose key `match` takes; how many of them were alive at `now`.
+  /// Puts a removal in the place of each queued value that `match` takes; how many of them were alive at `now`.
   template <class Match>
   std::size_t remove_if(const Match& match, TimePoint now) {
     std::vector<const Entry*> found;
     for (const Generation* in : {&waiting_, &leaving_}) {
       for (const Entry& entry : in->order) {
-        if (entry.bytes && match(std::string_view{entry.key}) && find(entry.key) == &entry) found.push_back(&entry);
+        if (entry.bytes && match(entry) && find(entry.key) == &entry) found.push_back(&entry);
       }
     }
     std::size_t alive = 0;

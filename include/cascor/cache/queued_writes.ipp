@@ -22,6 +22,7 @@ bool QueuedWrites<CascorWhenUsed>::put(Entry& entry) {
     const auto place = found->second;
     bytes_ -= bytes_of(*place);
     place->bytes.swap(entry.bytes);  // the key stays: the index looks at it
+    place->tags.swap(entry.tags);
     place->expires = entry.expires;
     place->queued = entry.queued;
     waiting_.order.splice(waiting_.order.end(), waiting_.order, place);

@@ -54,6 +54,7 @@ class TieredEngine final : public Engine {
   bool touch(Prefix prefix, std::string_view key, Ttl ttl, TimePoint until) override;
   Counted increment(Prefix prefix, std::string_view key, std::int64_t by, Ttl ttl, TimePoint until) override;
   std::size_t erase_matching(const std::string& pattern, TimePoint until) override;
+  std::size_t erase_tagged(const std::string& tag, TimePoint until) override;
   std::vector<std::string> keys_matching(const std::string& pattern, std::size_t limit, TimePoint until) override;
   Reply command(std::span<const std::string_view> arguments, TimePoint until) override;
   std::size_t publish(std::string_view channel, std::string_view payload, EventSink& here, TimePoint until) override;
@@ -82,6 +83,9 @@ class TieredEngine final : public Engine {
     }
   }
 
+  template <class There, class Here, class Waiting, class Queued>
+  std::size_t erase_many(TimePoint until, const There& there, const Here& here, const Waiting& waiting,
+                         const Queued& queued);
   AllFound read_all(std::span<const std::string_view> keys, TimePoint until);
   Results write_now(std::span<Write> writes, const Later<std::vector<milliseconds>>& ttls, TimePoint until);
   Parts parts_;
@@ -350,7 +354,11 @@ bool TieredEngine<CascorWhenUsed>::touch(Prefix prefix, std::string_view key, Tt
     return false;
   }
   return p.template served<bool>(
-      until, [&](Deadline by) { return p.remote.store->touch(key, resolved, by); },
+      until,
+      [&](Deadline by) {
+        p.retag(key, resolved, by);
+        return p.remote.store->touch(key, resolved, by);
+      },
       [&](Why) -> std::optional<Later<bool>> {
         bool touched = false;
         const bool kept = p.fallback->keep([&](Pending& pending) {
@@ -390,7 +398,10 @@ auto TieredEngine<CascorWhenUsed>::increment(Prefix prefix, std::string_view key
       }
       return p.template served<Counted>(
           until,
-          [&](Deadline at) { return counted(p.remote.store->increment(key, by, resolved, at), CacheTier::redis); },
+          [&](Deadline at) {
+            p.retag(key, resolved, at);
+            return counted(p.remote.store->increment(key, by, resolved, at), CacheTier::redis);
+          },
           [&](Why) -> std::optional<Counted> {
             std::int64_t sum = 0;
             const bool kept = p.fallback->keep([&](Pending& pending) {
@@ -413,27 +424,52 @@ auto TieredEngine<CascorWhenUsed>::increment(Prefix prefix, std::string_view key
 template <class CascorWhenUsed>
 std::size_t TieredEngine<CascorWhenUsed>::erase_matching(const std::string& pattern, TimePoint until) {
   Parts& p = parts_;
-  if (!p.config.enabled) return 0;
   const auto change = computations_.removing_matching(pattern, until);
   const auto may_erase = [&p](std::string_view key) { return p.keys->is_cached(key); };
-  const auto erase_here = [&] { return p.memory.erase_matching(pattern); };
-  if (!p.is_remote()) return erase_here();
-  std::size_t queued = 0;
+  return erase_many(
+      until, [&](const auto& next) { return p.remote.store->erase_matching(pattern, may_erase, next); },
+      [&] { return p.memory.erase_matching(pattern); }, [&](Pending& pending) { pending.invalidate(pattern); },
+      [&] { return behind_.remove_matching(pattern); });
+}
+
+template <class CascorWhenUsed>
+std::size_t TieredEngine<CascorWhenUsed>::erase_tagged(const std::string& tag, TimePoint until) {
+  Parts& p = parts_;
+  const auto may_erase = [&](std::string_view key) {
+    if (!p.keys->is_cached(key)) return false;
+    (void)computations_.removing(key, until);  // nothing older is stored from now on, nor stands in
+    return true;
+  };
+  Keys gone;
+  const std::size_t erased = erase_many(
+      until, [&](const auto& next) { return p.remote.store->erase_tagged(tag, may_erase, next); },
+      [&] { return p.erase_tagged_here(tag, gone); }, [&](Pending& pending) { pending.invalidate_tag(tag); },
+      [&] { return behind_.remove_tagged(tag); });
+  for (const auto& key : gone) (void)computations_.removing(key, until);
+  return erased;
+}
+
+// What a pattern or a tag names: there, here, of what waits for Redis, and of what is queued and has no time to leave.
+template <class CascorWhenUsed>
+template <class There, class Here, class Waiting, class Queued>
+std::size_t TieredEngine<CascorWhenUsed>::erase_many(TimePoint until, const There& there, const Here& here,
+                                                     const Waiting& waiting, const Queued& queued) {
+  Parts& p = parts_;
+  if (!p.config.enabled) return 0;
+  if (!p.is_remote()) return here();
+  std::size_t unsent = 0;
   if (!behind_.settle_all(until)) {
     until = p.clock->now();
-    queued = behind_.remove_matching(pattern);
+    unsent = queued();
   }
-  return queued + counting(Prefix::other, Count::write_error, [&] {
+  return unsent + counting(Prefix::other, Count::write_error, [&] {
            return p.template served<std::size_t>(
-               until,
-               [&](Deadline) {
-                 return p.remote.store->erase_matching(pattern, may_erase, [&] { return p.deadline(until); });
-               },
+               until, [&](Deadline) { return there([&] { return p.deadline(until); }); },
                [&](Why) -> std::optional<Later<std::size_t>> {
                  std::size_t erased = 0;
                  const bool kept = p.fallback->keep([&](Pending& pending) {
-                   erased = erase_here();
-                   pending.invalidate(pattern);
+                   erased = here();
+                   waiting(pending);
                  });
                  return kept ? std::optional{erased} : std::nullopt;
                },

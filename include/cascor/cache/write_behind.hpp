@@ -59,6 +59,7 @@ class WriteBehind {
   /// Puts removals in the place of what is queued and matches; how many values went.
   std::size_t remove(std::string_view key);
   std::size_t remove_matching(const std::string& pattern);
+  std::size_t remove_tagged(const std::string& tag);
   /// As settle_all(), but false too where a write was refused since the last flush.
   bool flush(Deadline by);
 

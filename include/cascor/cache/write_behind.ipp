@@ -46,6 +46,7 @@ std::optional<StoreResult> WriteBehind<CascorWhenUsed>::put(const Write& write, 
   entry.expires = expiry_after(now, ttl);
   entry.queued = now;
   entry.prefix = write.prefix;
+  entry.tags = write.value.tags();
   std::unique_lock lock{mutex_};
   if (!start()) return std::nullopt;
   if (!has_room_for(write.key) && !wait_for_room(lock, write.key, by)) {
@@ -121,12 +122,20 @@ std::size_t WriteBehind<CascorWhenUsed>::remove_if(const Match& match) {
 }
 template <class CascorWhenUsed>
 std::size_t WriteBehind<CascorWhenUsed>::remove(std::string_view key) {
-  return remove_if([key](std::string_view queued) { return queued == key; });
+  return remove_if([key](const Entry& queued) { return queued.key == key; });
 }
 template <class CascorWhenUsed>
 std::size_t WriteBehind<CascorWhenUsed>::remove_matching(const std::string& pattern) {
   return remove_if(
-      [&](std::string_view queued) { return parts_.keys->is_cached(queued) && glob_match(pattern, queued); });
+      [&](const Entry& queued) { return parts_.keys->is_cached(queued.key) && glob_match(pattern, queued.key); });
+}
+template <class CascorWhenUsed>
+std::size_t WriteBehind<CascorWhenUsed>::remove_tagged(const std::string& tag) {
+  return remove_if([&](const Entry& queued) {
+    if (!queued.tags) return false;
+    const auto& names = queued.tags->names;
+    return std::find(names.begin(), names.end(), tag) != names.end();
+  });
 }
 
 template <class CascorWhenUsed>
@@ -299,7 +308,7 @@ void WriteBehind<CascorWhenUsed>::send_writes(const Chunk& chunk, TimePoint now)
     Write& write = writes.emplace_back();
     write.key = entry->key;
     write.prefix = entry->prefix;
-    write.value = StoredValue{entry->bytes};
+    write.value = StoredValue{entry->bytes}.tagged(entry->tags);
     ttls.push_back(time_left(entry->expires, now).value_or(no_expiry));
   }
   const Results results = parts_.template served<Results>(

@@ -26,6 +26,8 @@ struct StoreEntry {
   std::string_view bytes;
   milliseconds ttl = no_expiry;
   OnlyIf only_if = OnlyIf::always;
+  std::span<const std::string> tags{};         ///< keys of the sets that the key is to be in
+  std::span<const std::string> former_tags{};  ///< of those that it is to be in no longer
 };
 
 /// What became of one write: held, refused with an error, or neither, as `only_if` did not hold.
@@ -70,6 +72,13 @@ class KeyValueStore {
   /// deadline that `next_deadline` gives then; does not block the server.
   virtual std::size_t erase_matching(const std::string& pattern, const std::function<bool(std::string_view)>& may_erase,
                                      const std::function<Deadline()>& next_deadline) = 0;
+
+  /// Has the sets of these tags know that the key has a new TTL. One round trip.
+  virtual void retag(std::string_view key, std::span<const std::string> tags, milliseconds ttl, Deadline by) = 0;
+  /// Removes what is in the set of a tag and passes `may_erase`, and the set; returns how many of them were there. Two
+  /// round trips a thousand keys, each by the deadline that `next_deadline` gives then; looks at no other key.
+  virtual std::size_t erase_tagged(const std::string& tag, const std::function<bool(std::string_view)>& may_erase,
+                                   const std::function<Deadline()>& next_deadline) = 0;
 
   /// What is left of a key's life: no_expiry where it does not expire, nullopt where there is no such key.
   virtual std::optional<milliseconds> ttl(std::string_view key, Deadline by) = 0;

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "cascor/core/weight.hpp"
 
@@ -37,6 +38,12 @@ struct Form {
   std::shared_ptr<const T> as() const noexcept {
     return type == &type_tag<T> ? std::static_pointer_cast<const T>(value) : nullptr;
   }
+};
+
+/// What a value is tagged with, by full names, and what that takes beside the value, its index included.
+struct ValueTags {
+  std::vector<std::string> names;
+  std::size_t weight = 0;
 };
 
 /// A value in memory. Its truth is the bytes it has in a backend: they are here, or the first form is one that gives
@@ -70,9 +77,16 @@ class StoredValue {
     return more;
   }
 
+  /// This value with these tags; null: none.
+  StoredValue tagged(std::shared_ptr<const ValueTags> tags) && {
+    tags_ = std::move(tags);
+    return std::move(*this);
+  }
+  const std::shared_ptr<const ValueTags>& tags() const noexcept { return tags_; }
+
   std::size_t weight() const noexcept {
     using cascor::weight_of;
-    const std::size_t bytes = sizeof *this + first_.weight + second_.weight;
+    const std::size_t bytes = sizeof *this + first_.weight + second_.weight + (tags_ ? tags_->weight : 0);
     return bytes + weight_of(bytes_) - sizeof bytes_;
   }
   friend std::size_t weight_of(const StoredValue& value) noexcept { return value.weight(); }
@@ -82,6 +96,7 @@ class StoredValue {
   Form first_;
   Form second_;
   Encode encode_ = nullptr;
+  std::shared_ptr<const ValueTags> tags_;
 };
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail

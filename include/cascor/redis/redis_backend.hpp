@@ -34,6 +34,9 @@ class RedisBackend final : public KeyValueStore {
   bool contains(std::string_view key, Deadline by) override;
   std::size_t erase_matching(const std::string& pattern, const std::function<bool(std::string_view)>& may_erase,
                              const std::function<Deadline()>& next_deadline) override;
+  void retag(std::string_view key, std::span<const std::string> tags, milliseconds ttl, Deadline by) override;
+  std::size_t erase_tagged(const std::string& tag, const std::function<bool(std::string_view)>& may_erase,
+                           const std::function<Deadline()>& next_deadline) override;
 
   std::optional<milliseconds> ttl(std::string_view key, Deadline by) override;
   bool touch(std::string_view key, milliseconds ttl, Deadline by) override;

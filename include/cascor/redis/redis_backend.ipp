@@ -11,6 +11,7 @@
 #include "cascor/redis/command_rules.hpp"
 #include "cascor/redis/redis_backend.hpp"
 #include "cascor/redis/server_error.hpp"
+#include "cascor/redis/tag_commands.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::redis {
 namespace detail {
@@ -19,6 +20,7 @@ namespace detail {
 // other client waits long for its turn.
 inline constexpr std::size_t keys_a_batch = 512;
 inline constexpr std::size_t bytes_a_batch = std::size_t{1} << 20;
+inline constexpr std::size_t keys_a_page = 1'000;
 inline constexpr std::string_view keys_a_scan = "1000";
 inline constexpr std::size_t keys_to_share = 16;  // an MGET of more has a connection of its own
 
@@ -160,9 +162,17 @@ std::vector<StoreOutcome> RedisBackend<CascorWhenUsed>::set_many(std::span<const
   while (outcomes.size() < entries.size()) {
     Batch<CascorWhenUsed> batch;
     auto repeat = Repeat::safe;
+    const auto some = entries.subspan(outcomes.size());
+    const bool tagged = std::any_of(some.begin(), some.end(), [](const StoreEntry& entry) {
+      return !entry.tags.empty() || !entry.former_tags.empty();
+    });
+    TagCommands<CascorWhenUsed> tags{some};
+    std::size_t written = 0;
     if (entries.size() > 1) batch.reserve(detail::bytes_to_set(entries.subspan(outcomes.size())));
-    for (const StoreEntry& entry : entries.subspan(outcomes.size())) {
-      if (batch.commands() == detail::keys_a_batch || batch.bytes().size() > detail::bytes_a_batch) break;
+    for (const StoreEntry& entry : some) {
+      if (written == detail::keys_a_batch || batch.bytes().size() > detail::bytes_a_batch) break;
+      if (tagged) tags.before(batch, written);
+      ++written;
       std::array<std::string_view, 6> words{"SET", entry.key, entry.bytes};
       std::size_t count = 3;
       std::array<char, 24> ttl{};
@@ -180,7 +190,11 @@ std::vector<StoreOutcome> RedisBackend<CascorWhenUsed>::set_many(std::span<const
         outcomes.push_back({reply.kind == Reply::Kind::status, reply.is_error() ? server_error(reply.text) : nullptr});
       }
     };
-    if (Reply reply; batch.commands() == 1) {  // the common case needs no vector
+    if (tagged) {
+      tags.behind(batch);
+      const auto untagged = tags.outcomes(run(batch, {.repeat = repeat}, by), outcomes);
+      if (!untagged.empty()) (void)erase_many(untagged, by);
+    } else if (Reply reply; batch.commands() == 1) {  // the common case needs no vector
       run(batch, {&reply, 1}, {.repeat = repeat}, by);
       note({&reply, 1});
     } else {
@@ -269,6 +283,61 @@ std::size_t RedisBackend<CascorWhenUsed>::erase_many(std::span<const std::string
     arguments.insert(arguments.end(), some.begin(), some.end());
     const Reply reply = run_one(Batch<CascorWhenUsed>{}.add_words({Answer::integer}, arguments), {}, by);
     erased += detail::count_in(reply, some.size());
+  }
+  return erased;
+}
+
+template <class CascorWhenUsed>
+void RedisBackend<CascorWhenUsed>::retag(std::string_view key, std::span<const std::string> tags, milliseconds ttl,
+                                         Deadline by) {
+  const StoreEntry entry{key, {}, ttl, OnlyIf::always, tags, {}};
+  TagCommands<CascorWhenUsed> commands{{&entry, 1}};
+  Commands batch;
+  commands.add(0);
+  commands.behind(batch);
+  for (const Reply& reply : run(batch, {}, by)) {
+    if (reply.is_error()) server_error(reply.text)->raise();
+  }
+}
+
+// By steps that may all be repeated, and that lose no member whose key is still there: where each is taken out together
+// with its key, at once; on a cluster, whose keys are elsewhere, after it.
+template <class CascorWhenUsed>
+std::size_t RedisBackend<CascorWhenUsed>::erase_tagged(const std::string& tag,
+                                                       const std::function<bool(std::string_view)>& may_erase,
+                                                       const std::function<Deadline()>& next_deadline) {
+  std::size_t erased = 0;
+  for (std::size_t found = detail::keys_a_page; found == detail::keys_a_page;) {
+    Commands read;
+    read_tag(read, tag, std::to_string(detail::keys_a_page - 1));
+    std::vector<std::string> members;
+    for (Reply& member : run_one(read, {.may_share = false}, next_deadline()).elements) {
+      members.push_back(std::move(member.text));
+    }
+    found = members.size();
+    if (found == 0) break;
+    std::vector<std::string_view> keys;  // the set is Redis's: what stands there may be anybody's
+    for (const std::string& member : members) {
+      if (may_erase(member)) keys.push_back(member);
+    }
+    Commands at_once;
+    erase_at_once(at_once, tag, members, keys);
+    Reply gone;
+    run(at_once, {&gone, 1}, {.may_share = false}, next_deadline());
+    if (!gone.is_error()) {
+      erased += detail::count_in(gone, keys.size());
+      continue;
+    }
+    if (!gone.text.starts_with("CROSSSLOT")) server_error(gone.text)->raise();
+    Commands apart;
+    for (const std::string_view key : keys) apart.add({Answer::integer}, "UNLINK", key);
+    for (const Reply& one : run(apart, {.may_share = false}, next_deadline())) {
+      if (one.is_error()) server_error(one.text)->raise();
+      erased += detail::count_in(one, 1);
+    }
+    std::vector<std::string_view> words{"ZREM", tag};
+    words.insert(words.end(), members.begin(), members.end());
+    (void)run_one(Commands{}.add_words({Answer::integer}, words), {}, next_deadline());
   }
   return erased;
 }

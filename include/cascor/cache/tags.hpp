@@ -1,0 +1,105 @@
+// Which keys carry a tag: what memory has to know to remove them without looking at every key, and what a process
+// remembers of the keys that it has tagged in Redis.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <deque>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "cascor/core/key.hpp"
+#include "cascor/memory/stored_value.hpp"
+#include "cascor/version.hpp"
+
+namespace cascor::inline CASCOR_CACHE_ABI::detail {
+
+/// The full name of a tag: `<namespace>tag:<name>`. Throws DataError for an empty one, or one over max_key_bytes.
+CASCOR_CACHE_FN std::string tag_key(const KeySpace& names, std::string_view name);
+/// The tags of a value under `key`, by full names, each once; null for none.
+CASCOR_CACHE_FN std::shared_ptr<const ValueTags> tags_of(const KeySpace& names, std::string_view key,
+                                                         const std::vector<std::string>& tags);
+
+/// The keys under each tag. It may know more than there is, as it is not told what expires, is evicted or overwritten:
+/// the value says itself which tags it carries. But each key that is added has two others looked at, and what is no
+/// longer there is dropped, so that it never holds many more than the cache does. O(1) a tag.
+/// One mutex guards it; `is_there` is called under it, and nothing else. Safe from any thread.
+template <class CascorWhenUsed = void>
+class TagIndex {
+ public:
+  /// Call it when the value is there: who takes the tag from then on finds it.
+  template <class IsThere>
+  void add(std::string_view key, const ValueTags& tags, const IsThere& is_there) {
+    const std::lock_guard lock{mutex_};
+    for (const std::string& tag : tags.names) {
+      insert(tag, key);
+      for (int looks = 0; looks < 2; ++looks) {
+        const auto oldest = ring_.begin();
+        if (is_there(std::string_view{oldest->key})) {
+          ring_.splice(ring_.end(), ring_, oldest);
+        } else {
+          forget(oldest);
+        }
+        if (ring_.empty()) break;
+      }
+    }
+  }
+  /// Takes all keys of a tag out.
+  std::vector<std::string> take(const std::string& tag);
+  void clear();
+  /// Pairs of a tag and a key.
+  std::size_t size() const {
+    const std::lock_guard lock{mutex_};
+    return ring_.size();
+  }
+
+ private:
+  struct Pair {
+    std::string key;
+    const std::string* tag = nullptr;  // tags_'s own
+  };
+  using Place = typename std::list<Pair>::iterator;
+  void insert(const std::string& tag, std::string_view key);
+  void forget(Place pair);
+
+  mutable std::mutex mutex_;
+  std::list<Pair> ring_;  // in the order in which they will be looked at
+  std::unordered_map<std::string, std::unordered_map<std::string_view, Place>> tags_;
+};
+
+/// What this process tagged in Redis, the newest `most` keys, so that a key written without a tag that it had loses it.
+/// One mutex guards it. any() is one load. Safe from any thread.
+template <class CascorWhenUsed = void>
+class TaggedKeys {
+ public:
+  static constexpr std::size_t most = 10'000;
+  using Tags = std::shared_ptr<const ValueTags>;
+
+  bool any() const noexcept { return any_.load(std::memory_order_relaxed); }
+  /// What it had last, null for nothing; without those that are in `kept`.
+  std::vector<std::string> former(std::string_view key, const ValueTags* kept) const;
+  /// What it has now.
+  void note(std::string_view key, Tags tags);
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view key) const noexcept { return std::hash<std::string_view>{}(key); }
+  };
+  std::atomic<bool> any_{false};
+  mutable std::mutex mutex_;
+  std::unordered_map<std::string, Tags, Hash, std::equal_to<>> keys_;
+  std::deque<std::string> order_;  // in which they were noted; some may be gone, or come twice
+};
+
+}  // namespace cascor::inline CASCOR_CACHE_ABI::detail
+
+#if !defined(CASCOR_CACHE_COMPILED)
+#include "cascor/cache/tags.ipp"
+#endif
