@@ -12,4 +12,5 @@
 #include "cascor/training/history.hpp"
 #include "cascor/training/pubsub.hpp"
 #include "cascor/training/recorder.hpp"
+#include "cascor/training/sessions.hpp"
 #include "cascor/version.hpp"

@@ -16,6 +16,10 @@ namespace cascor::inline CASCOR_CACHE_ABI {
 template <class CascorWhenUsed>
 class History;
 
+// Of the room above, training/, which defines the member that names it.
+template <class CascorWhenUsed = void>
+class Sessions;
+
 /// A cache: Redis or memory as the configuration says, with values encoded by `C`. Its calls are those of
 /// BasicCacheView.
 ///
@@ -63,6 +67,11 @@ class BasicCacheManager : public BasicCacheView<C> {
   /// Appends the records of a journal to a run, those that it lacks; how many the file has. As export_run().
   template <class CascorWhenUsed = void>
   std::size_t import_run(const std::filesystem::path& path, std::string_view run);
+
+  // ---- sessions of users
+
+  /// Who is logged in. Valid as long as this manager, wherever it is moved.
+  Sessions<>& sessions();
 
   // ---- seeing inside
 

@@ -33,6 +33,7 @@ class EngineHolder {
   EngineHolder(const EngineHolder&) = delete;
   EngineHolder& operator=(const EngineHolder&) = delete;
   ~EngineHolder() {
+    if (void* const kept = kept_.load(std::memory_order_acquire)) end_kept_.load(std::memory_order_relaxed)(kept);
     std::unique_ptr<Held> held{held_.load(std::memory_order_acquire)};
     if (!held->is_ours()) (void)held.release();
   }
@@ -40,6 +41,17 @@ class EngineHolder {
   Engine& get() {
     Held* const held = held_.load(std::memory_order_acquire);
     return held->is_ours() ? *held->engine : renewed(held);
+  }
+  /// What lasts as long as this, whatever engine there is, made as `Kept{*this}` at its first use. There is one type of
+  /// it, and what it holds is nothing that must not be shared with a child.
+  template <class Kept>
+  Kept& kept() {
+    if (void* const there = kept_.load(std::memory_order_acquire)) return *static_cast<Kept*>(there);
+    auto made = std::make_unique<Kept>(*this);
+    end_kept_.store([](void* kept) { delete static_cast<Kept*>(kept); }, std::memory_order_relaxed);
+    void* none = nullptr;
+    if (kept_.compare_exchange_strong(none, made.get(), std::memory_order_acq_rel)) return *made.release();
+    return *static_cast<Kept*>(none);
   }
 
  private:
@@ -56,6 +68,8 @@ class EngineHolder {
 
   const Later<CacheConfig> config_;
   std::atomic<Held*> held_;
+  std::atomic<void*> kept_{nullptr};
+  std::atomic<void (*)(void*)> end_kept_{nullptr};
 };
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail
