@@ -16,6 +16,7 @@
 #include "support/backends.hpp"
 #include "support/redis_client.hpp"
 #include "support/threads.hpp"
+#include "support/tls_backend.hpp"
 
 using namespace std::chrono_literals;
 using namespace support;
@@ -25,7 +26,7 @@ using cascor::CacheTier;
 using cascor::DataError;
 using cascor::no_expiry;
 
-#define EVERY_BACKEND OnMemory, OnRedisTcp, OnRedisUnix
+#define EVERY_BACKEND OnMemory, OnRedisTcp, OnRedisUnix, OnRedisTls
 
 TEMPLATE_TEST_CASE("ttl tells what is left, no_expiry, or that there is no entry", "", EVERY_BACKEND) {
   TestType backend;

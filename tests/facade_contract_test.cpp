@@ -9,6 +9,7 @@
 
 #include "cascor/cache.hpp"
 #include "support/backends.hpp"
+#include "support/tls_backend.hpp"
 
 using namespace std::chrono_literals;
 using namespace support;
@@ -17,7 +18,7 @@ using cascor::CacheStatus;
 using cascor::DataError;
 using cascor::json;
 
-#define EVERY_BACKEND OnMemory, OnRedisTcp, OnRedisUnix
+#define EVERY_BACKEND OnMemory, OnRedisTcp, OnRedisUnix, OnRedisTls
 
 struct TrainingMetrics {
   int epoch = 0;

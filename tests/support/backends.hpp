@@ -41,6 +41,13 @@ class OnMemory {
   std::shared_ptr<cascor::ManualClock> clock_ = std::make_shared<cascor::ManualClock>();
 };
 
+/// What is left of a key's time on the server; nullopt: it does not expire.
+inline std::optional<cascor::milliseconds> time_left_of(RedisServer& server, const std::string& full_key) {
+  const auto left = server.raw("PTTL", full_key).integer;
+  if (left == -2) throw std::runtime_error{"no such key: " + full_key};
+  return left == -1 ? std::nullopt : std::optional{cascor::milliseconds{left}};
+}
+
 template <RedisServer::Where where>
 class OnRedis {
  public:
@@ -56,9 +63,7 @@ class OnRedis {
   }
   template <class Cache>
   std::optional<cascor::milliseconds> ttl_of(Cache& /*cache*/, const std::string& full_key) {
-    const auto left = server.raw("PTTL", full_key).integer;
-    if (left == -2) throw std::runtime_error{"no such key: " + full_key};
-    return left == -1 ? std::nullopt : std::optional{cascor::milliseconds{left}};
+    return time_left_of(server, full_key);
   }
   static constexpr std::chrono::milliseconds slack{900};  // less than the shortest TTL of a prefix
 

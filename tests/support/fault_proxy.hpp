@@ -69,15 +69,9 @@ class FaultProxy {
  public:
   /// On a free loopback port, or on a Unix socket of its own, whichever the server itself is on.
   explicit FaultProxy(const RedisServer& server, bool unix_socket = false)
-      : server_port_{server.port()}, server_path_{server.socket_path()}, unix_socket_{unix_socket} {
-    if (unix_socket_) path_ = (folder_.path() / "proxy.sock").string();
-    for (int attempt = 0; attempt < 10 && listener_.fd() < 0; ++attempt) {  // somebody else may take the port first
-      if (!unix_socket_) port_ = free_port();
-      listener_ = listen_with(128);
-    }
-    if (listener_.fd() < 0 || wake_.fd() < 0) throw std::runtime_error{"no fault proxy could be started"};
-    loop_ = std::thread{[this] { run(); }};
-  }
+      : FaultProxy{server.port(), server.socket_path(), unix_socket} {}
+  /// In front of whatever listens on that loopback port.
+  explicit FaultProxy(int server_port) : FaultProxy{server_port, {}, false} {}
   FaultProxy(const FaultProxy&) = delete;
   FaultProxy& operator=(const FaultProxy&) = delete;
   ~FaultProxy() {
@@ -122,6 +116,17 @@ class FaultProxy {
 
  private:
   using Clock = std::chrono::steady_clock;
+
+  FaultProxy(int server_port, std::string server_path, bool unix_socket)
+      : server_port_{server_port}, server_path_{std::move(server_path)}, unix_socket_{unix_socket} {
+    if (unix_socket_) path_ = (folder_.path() / "proxy.sock").string();
+    for (int attempt = 0; attempt < 10 && listener_.fd() < 0; ++attempt) {  // somebody else may take the port first
+      if (!unix_socket_) port_ = free_port();
+      listener_ = listen_with(128);
+    }
+    if (listener_.fd() < 0 || wake_.fd() < 0) throw std::runtime_error{"no fault proxy could be started"};
+    loop_ = std::thread{[this] { run(); }};
+  }
 
   class Descriptor {
    public:

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <fstream>
 #include <memory>
@@ -63,7 +64,9 @@ class RedisServer {
  public:
   enum class Where { ipv4, ipv6, unix_socket };
 
-  explicit RedisServer(const SentinelConfiguration& sentinel) : RedisServer{{"--sentinel"}, Where::ipv4, sentinel} {}
+  /// A template, so that two arguments in braces are not taken for a configuration.
+  template <std::same_as<SentinelConfiguration> Sentinel>
+  explicit RedisServer(const Sentinel& sentinel) : RedisServer{{"--sentinel"}, Where::ipv4, sentinel} {}
   /// Starts it with `arguments` behind the usual ones, and waits until that very process answers; throws, which fails
   /// the test, where it cannot be had. Start it from a thread that outlives it: it ends with that thread.
   explicit RedisServer(std::vector<std::string> arguments = {}, Where where = Where::ipv4,

@@ -11,18 +11,13 @@
 #include "cascor/redis/redis_backend.hpp"
 #include "cascor/redis/sentinel.hpp"
 #include "cascor/redis/subscriber.hpp"
+#include "cascor/redis/tls.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
-
-CASCOR_CACHE_FN void refuse_kind(const std::string& what) {
-  throw ConfigError{"redis_url: " + what + " is not served by version " CASCOR_CACHE_VERSION_STRING,
-                    "Name one server (redis://host:6379/0) or a Unix socket (unix:///run/redis.sock)."};
-}
 
 CASCOR_CACHE_DEF RemoteStore<CascorWhenUsed> make_remote_store(const CacheConfig& config,
                                                                const std::shared_ptr<const Clock>& clock) {
   const RedisUrl url = RedisUrl::parse(config.redis_url);
-  if (url.tls) refuse_kind("TLS (rediss://)");
 
   redis::RedisOptions options;
   if (url.kind == RedisUrl::Kind::unix_socket) {
@@ -30,6 +25,15 @@ CASCOR_CACHE_DEF RemoteStore<CascorWhenUsed> make_remote_store(const CacheConfig
   } else {
     options.endpoint.host = url.nodes.at(0).host;
     options.endpoint.port = url.nodes.at(0).port;
+  }
+  const Log log = config.log_sink ? Log{config.log_sink} : Log{};
+  if (url.tls) {
+    const auto& tls = config.tls;
+    options.secure = redis::make_tls({tls.ca_file, tls.cert_file, tls.key_file, tls.verify, tls.server_name});
+    if (!tls.verify) {
+      log.warning("TLS to " + redis::to_string(options.endpoint) +
+                  " is not verified (tls.verify is false): whoever is on the way can read and change what is said");
+    }
   }
   options.username = url.username;
   if (config.password_provider) {
@@ -45,8 +49,7 @@ CASCOR_CACHE_DEF RemoteStore<CascorWhenUsed> make_remote_store(const CacheConfig
   options.max_idle = config.connection_pool.max_idle;
   options.max_lifetime = config.connection_pool.max_lifetime;
   // What it means for the cache is a line of its own; this is for who looks closer.
-  options.on_breaker = [log = config.log_sink ? Log{config.log_sink} : Log{}](redis::BreakerState state,
-                                                                              std::string_view reason) {
+  options.on_breaker = [log](redis::BreakerState state, std::string_view reason) {
     if (log.wants(LogLevel::debug)) {
       log.debug("Circuit breaker " + std::string{redis::to_string(state)} + ": " + std::string{reason});
     }

@@ -12,7 +12,7 @@ namespace cascor::inline CASCOR_CACHE_ABI::redis {
 template <class CascorWhenUsed>
 Connection<CascorWhenUsed>::Connection(const RedisOptions& options, const Endpoint& endpoint, Deadline by,
                                        Stopper<CascorWhenUsed>* stopper)
-    : transport_{dial(endpoint, options.keepalive, by, stopper == nullptr ? -1 : stopper->fd())},
+    : transport_{dial(endpoint, options.keepalive, by, stopper == nullptr ? -1 : stopper->fd(), options.secure.get())},
       stopper_{stopper},
       clock_{options.clock.get()},
       peer_{to_string(endpoint)},
@@ -62,7 +62,13 @@ void Connection<CascorWhenUsed>::introduce(const RedisOptions& options, Deadline
   } catch (const ConnectionError& error) {
     // A server that has no room, or does not trust the address, says so unasked and hangs up.
     if (answered == 0 || !replies[answered - 1].is_error()) {
-      throw ConnectionError{before + without_secret(error.what(), password), error.hint()};
+      std::string hint = error.hint();
+      if (answered == 0 && !options.secure && options.endpoint.path.empty()) {
+        hint += " A port that expects TLS (rediss://) hangs up like this too.";
+      } else if (answered == 0 && options.secure && hint.starts_with("See whether the server runs")) {
+        hint += " A server that wants a certificate (tls.cert_file), or another one, may hang up like this too.";
+      }
+      throw ConnectionError{before + without_secret(error.what(), password), hint};
     }
   } catch (const TimeoutError& error) {
     throw TimeoutError{before + error.what(), error.hint()};

@@ -40,8 +40,11 @@ constexpr std::string_view to_string(BreakerState state) noexcept {
   return "half-open";
 }
 
+class SecureLayer;
+
 struct RedisOptions {
   Endpoint endpoint;
+  std::shared_ptr<const SecureLayer> secure;  ///< set: TLS is spoken there; see tls.hpp
   /// Where the server is now, asked at each dial in place of `endpoint`; throws ConnectionError where nobody knows.
   /// Empty: at `endpoint`.
   std::function<Endpoint(Deadline)> locate;

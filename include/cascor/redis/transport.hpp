@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "cascor/redis/descriptor.hpp"
 #include "cascor/redis/options.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::redis {
@@ -37,12 +38,26 @@ class Transport {
   virtual void interrupt() noexcept = 0;
 };
 
-/// Connects to the endpoint: every address of its name in turn, under one deadline that bounds the name's look-up too.
-/// Throws ConnectionError "Error connecting to Redis on host:port: reason", or TimeoutError; the former also once
-/// `stop_fd` can be read.
-CASCOR_CACHE_FN cascor::detail::Dependent<std::unique_ptr<Transport>, CascorWhenUsed> dial(const Endpoint& endpoint,
-                                                                                           bool keepalive, Deadline by,
-                                                                                           int stop_fd = -1);
+/// Makes a secure stream of a socket that has just been connected. Which one an engine has is chosen where the engine
+/// is put together, so that nothing else knows of the library that does it. Safe from any thread.
+class SecureLayer {
+ public:
+  SecureLayer() = default;
+  SecureLayer(const SecureLayer&) = delete;
+  SecureLayer& operator=(const SecureLayer&) = delete;
+  virtual ~SecureLayer() = default;
+
+  /// Shakes hands by the deadline, or until `stop_fd` can be read. Throws ConnectionError "Error connecting to Redis on
+  /// host:port: TLS: reason", or TimeoutError.
+  virtual std::unique_ptr<Transport> over(Descriptor socket, const Endpoint& endpoint, Deadline by,
+                                          int stop_fd) const = 0;
+};
+
+/// Connects to the endpoint, and makes it secure by `secure` where that is given: every address of its name in turn,
+/// under one deadline that bounds the name's look-up too. Throws ConnectionError "Error connecting to Redis on
+/// host:port: reason", or TimeoutError; the former also once `stop_fd` can be read.
+CASCOR_CACHE_FN cascor::detail::Dependent<std::unique_ptr<Transport>, CascorWhenUsed> dial(
+    const Endpoint& endpoint, bool keepalive, Deadline by, int stop_fd = -1, const SecureLayer* secure = nullptr);
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::redis
 

@@ -16,7 +16,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -24,12 +23,11 @@
 #include "cascor/redis/descriptor.hpp"
 #include "cascor/redis/resolver.hpp"
 #include "cascor/redis/stopper.hpp"
+#include "cascor/redis/stream_error.hpp"
 #include "cascor/redis/transport.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::redis {
 namespace detail {
-
-CASCOR_CACHE_FN std::string reason(int error) { return std::generic_category().message(error); }
 
 template <class Value>
 void set_option(int fd, int level, int name, const Value& value) noexcept {
@@ -70,13 +68,13 @@ class SocketTransport final : public Transport {
         written += static_cast<std::size_t>(sent);
         bytes.remove_prefix(static_cast<std::size_t>(sent));
         // The peer may sip: every look at the clock but the first has a piece behind it.
-        if (!bytes.empty() && by.passed()) timed_out("sending to");
+        if (!bytes.empty() && by.passed()) raise_timeout("sending to", peer_);
       } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
         const int error = wait_until_ready(socket_.fd(), POLLOUT, by);
-        if (error == ETIMEDOUT) timed_out("sending to");
-        if (error != 0) fail(reason(error));
+        if (error == ETIMEDOUT) raise_timeout("sending to", peer_);
+        if (error != 0) raise_lost(peer_, system_words(error));
       } else if (errno != EINTR) {
-        fail(reason(errno));
+        raise_lost(peer_, system_words(errno));
       }
     }
   }
@@ -84,14 +82,14 @@ class SocketTransport final : public Transport {
   std::size_t receive(std::span<char> into, Deadline by) override {
     while (true) {
       const milliseconds left = std::min(by.remaining(), milliseconds{std::chrono::hours{24}});
-      if (left.count() == 0) timed_out("waiting for");
+      if (left.count() == 0) raise_timeout("waiting for", peer_);
       const bool whole = timeout_.fit(socket_.fd(), left);
       const ssize_t got = ::recv(socket_.fd(), into.data(), into.size(), 0);
       if (got > 0) return static_cast<std::size_t>(got);
-      if (got == 0) fail("Connection closed by the server");
+      if (got == 0) raise_lost(peer_, "Connection closed by the server");
       if (errno == EINTR) continue;
-      if (errno != EAGAIN && errno != EWOULDBLOCK) fail(reason(errno));
-      if (whole || by.passed()) timed_out("waiting for");  // whatever clock the deadline is told by
+      if (errno != EAGAIN && errno != EWOULDBLOCK) raise_lost(peer_, system_words(errno));
+      if (whole || by.passed()) raise_timeout("waiting for", peer_);  // whatever clock the deadline is told by
       timeout_.forget();
     }
   }
@@ -110,16 +108,6 @@ class SocketTransport final : public Transport {
   void interrupt() noexcept override { (void)::shutdown(socket_.fd(), SHUT_RDWR); }
 
  private:
-  [[noreturn]] void fail(const std::string& why) const {
-    throw ConnectionError{"Lost the connection to Redis on " + peer_ + ": " + why,
-                          "See whether the server runs and what its log says; the next call dials anew."};
-  }
-  [[noreturn]] void timed_out(const char* doing) const {
-    throw TimeoutError{std::string{"Timeout "} + doing + " Redis on " + peer_,
-                       "See whether the server is busy (SLOWLOG, LATENCY) or the network slow, or raise "
-                       "connection_pool.timeout."};
-  }
-
   Descriptor socket_;
   std::string peer_;
   KernelTimeout timeout_;
@@ -193,7 +181,8 @@ CASCOR_CACHE_FN Address unix_address(const std::string& path) {
 
 CASCOR_CACHE_DEF cascor::detail::Dependent<std::unique_ptr<Transport>, CascorWhenUsed> dial(const Endpoint& endpoint,
                                                                                             bool keepalive, Deadline by,
-                                                                                            int stop_fd) {
+                                                                                            int stop_fd,
+                                                                                            const SecureLayer* secure) {
   const std::string peer = to_string(endpoint);
   const std::vector<Address> addresses = endpoint.path.empty()
                                              ? resolve(endpoint.host, endpoint.port, peer, by, stop_fd)
@@ -204,6 +193,7 @@ CASCOR_CACHE_DEF cascor::detail::Dependent<std::unique_ptr<Transport>, CascorWhe
     const Deadline share{by.clock(), by.remaining() / static_cast<milliseconds::rep>(addresses.size() - i)};
     Descriptor socket;
     const int failed = detail::open_connection(socket, addresses[i], keepalive, share, stop_fd);
+    if (failed == 0 && secure != nullptr) return secure->over(std::move(socket), endpoint, by, stop_fd);
     if (failed == 0) return std::make_unique<detail::SocketTransport<CascorWhenUsed>>(std::move(socket), peer);
     if (failed == ECANCELED) Stopper<>::raise();
     if (i == 0 || !detail::says_little(failed)) error = failed;
@@ -212,7 +202,7 @@ CASCOR_CACHE_DEF cascor::detail::Dependent<std::unique_ptr<Transport>, CascorWhe
   if (error == ETIMEDOUT) {
     throw TimeoutError{what + "timed out", "See whether a firewall drops the packets, or correct redis_url."};
   }
-  throw ConnectionError{what + detail::reason(error),
+  throw ConnectionError{what + system_words(error),
                         error == EACCES || error == EPERM
                             ? "Give this user the right to open the socket (unixsocketperm in redis.conf)."
                             : "Start redis-server there, or correct redis_url."};
