@@ -56,8 +56,11 @@ inline int free_port(bool ipv6 = false) {
 
 /// Of a Redis Sentinel: sentinel.conf, and the password that it asks for.
 struct SentinelConfiguration {
-  std::string text{};
-  std::string password{};
+  SentinelConfiguration() = default;
+  explicit SentinelConfiguration(std::string lines, std::string asks_for = {})
+      : text{std::move(lines)}, password{std::move(asks_for)} {}
+  std::string text;
+  std::string password;
 };
 
 class RedisServer {
