@@ -28,6 +28,8 @@ class BackgroundTask {
 template <class CascorWhenUsed = void>
 class Background {
  public:
+  using TaskPtr = std::unique_ptr<Dependent<BackgroundTask, CascorWhenUsed>>;
+
   Background(std::size_t threads, std::size_t most_waiting) noexcept
       : most_threads_{threads}, most_waiting_{most_waiting} {}
   Background(const Background&) = delete;
@@ -36,7 +38,7 @@ class Background {
 
   /// Hands it over; false, and the task is still the caller's, where the queue is full, there is no thread, or it was
   /// stopped.
-  bool post(std::unique_ptr<BackgroundTask>& task);
+  bool post(TaskPtr& task);
   /// Ends: waits for what is running, drops what is not. Not from a task of its own.
   void stop() noexcept;
 
@@ -47,8 +49,8 @@ class Background {
   const std::size_t most_waiting_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<std::unique_ptr<BackgroundTask>> waiting_;
-  std::vector<std::thread> threads_;
+  std::deque<TaskPtr> waiting_;
+  std::vector<Dependent<std::thread, CascorWhenUsed>> threads_;
   std::size_t idle_ = 0;
   bool stopping_ = false;
 };

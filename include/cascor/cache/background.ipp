@@ -8,7 +8,7 @@
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
 template <class CascorWhenUsed>
-bool Background<CascorWhenUsed>::post(std::unique_ptr<BackgroundTask>& task) {
+bool Background<CascorWhenUsed>::post(TaskPtr& task) {
   const std::lock_guard lock{mutex_};
   if (stopping_ || waiting_.size() >= most_waiting_) return false;
   if (waiting_.size() >= idle_ && threads_.size() < most_threads_) {
@@ -31,7 +31,7 @@ void Background<CascorWhenUsed>::run() noexcept {
     wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
     --idle_;
     if (stopping_) return;
-    std::unique_ptr<BackgroundTask> task = std::move(waiting_.front());
+    TaskPtr task = std::move(waiting_.front());
     waiting_.pop_front();
     lock.unlock();
     task->run();
@@ -42,7 +42,7 @@ void Background<CascorWhenUsed>::run() noexcept {
 
 template <class CascorWhenUsed>
 void Background<CascorWhenUsed>::stop() noexcept {
-  std::deque<std::unique_ptr<BackgroundTask>> dropped;
+  std::deque<TaskPtr> dropped;
   {
     const std::lock_guard lock{mutex_};
     stopping_ = true;

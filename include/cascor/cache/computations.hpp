@@ -199,8 +199,8 @@ class Computations {
   bool is_copy(const StoredValue& kept, TimePoint kept_at, const Found& found) const;
   std::optional<milliseconds> keep_found(const Asked& asked);
   void refresh(const Asked& asked, const Found& found, Computation& work);
-  std::unique_ptr<BackgroundTask> postponed(const Asked& asked, const Ticket& flight, Computation& work,
-                                            const Reason& reason);
+  std::unique_ptr<Dependent<BackgroundTask, CascorWhenUsed>> postponed(const Asked& asked, const Ticket& flight,
+                                                                       Computation& work, const Reason& reason);
 
   static bool has_value(const Found& found) noexcept { return found.held || found.bytes; }
   static Bytes bytes_of(const Found& found) { return found.held ? found.held->bytes() : found.bytes; }

@@ -13,7 +13,8 @@ namespace cascor::inline CASCOR_CACHE_ABI::detail {
 template <class CascorWhenUsed>
 class Computations<CascorWhenUsed>::Later final : public BackgroundTask {
  public:
-  Later(Computations& owner, const Asked& asked, Ticket flight, std::unique_ptr<Computation> work, const Reason& reason)
+  Later(Computations& owner, const Asked& asked, Ticket flight,
+        std::unique_ptr<Dependent<Computation, CascorWhenUsed>> work, const Reason& reason)
       : owner_{owner}, asked_{asked}, flight_{std::move(flight)}, work_{std::move(work)}, reason_{reason} {
     asked_.key = flight_->key();
     asked_.until = whenever;
@@ -32,7 +33,7 @@ class Computations<CascorWhenUsed>::Later final : public BackgroundTask {
   Computations& owner_;
   Asked asked_;
   const Ticket flight_;
-  const std::unique_ptr<Computation> work_;
+  const std::unique_ptr<Dependent<Computation, CascorWhenUsed>> work_;
   const Reason reason_;
 };
 
@@ -122,7 +123,8 @@ auto Computations<CascorWhenUsed>::await_briefly(const Asked& asked, Computation
   if (!has_value(old)) return std::nullopt;
   Ticket flight = flights_.enqueue(asked.key);
   if (flight) {
-    std::unique_ptr<BackgroundTask> later = postponed(asked, flight, work, {.read_again = true});
+    std::unique_ptr<Dependent<BackgroundTask, CascorWhenUsed>> later =
+        postponed(asked, flight, work, {.read_again = true});
     if (!later) return std::nullopt;
     if (!background_.post(later)) later->run();
   } else {
@@ -333,7 +335,7 @@ bool Computations<CascorWhenUsed>::store_remotely(const Asked& asked, const Stor
         if (lock || before) return publish_by_script(write, ttl, before, lock, by);
         return static_cast<bool>(parts_.write_remotely({&write, 1}, {&ttl, 1}, by).front());
       },
-      [&](const CacheError*) -> std::optional<bool> {
+      [&](const CacheError*) -> std::optional<Dependent<bool, CascorWhenUsed>> {
         const auto kept = parts_.write_in_fallback({&write, 1}, {&ttl, 1});
         if (!kept) return std::nullopt;
         return kept->front().tier() != CacheTier::none;
@@ -455,7 +457,7 @@ void Computations<CascorWhenUsed>::refresh(const Asked& asked, const Found& foun
   if (!flight) return;
   Reason reason{.refresh = true};
   if (parts_.is_remote()) reason.before = bytes_of(found);
-  std::unique_ptr<BackgroundTask> later = postponed(asked, flight, work, reason);
+  std::unique_ptr<Dependent<BackgroundTask, CascorWhenUsed>> later = postponed(asked, flight, work, reason);
   if (later && background_.post(later)) {
     counts_.refreshes.fetch_add(1, std::memory_order_relaxed);
   } else {
@@ -465,8 +467,8 @@ void Computations<CascorWhenUsed>::refresh(const Asked& asked, const Found& foun
 
 // Null, and the flight withdrawn, where the function cannot outlive the call.
 template <class CascorWhenUsed>
-std::unique_ptr<BackgroundTask> Computations<CascorWhenUsed>::postponed(const Asked& asked, const Ticket& flight,
-                                                                        Computation& work, const Reason& reason) {
+std::unique_ptr<Dependent<BackgroundTask, CascorWhenUsed>> Computations<CascorWhenUsed>::postponed(
+    const Asked& asked, const Ticket& flight, Computation& work, const Reason& reason) {
   try {
     if (auto kept = work.kept()) return std::make_unique<Later>(*this, asked, flight, std::move(kept), reason);
   } catch (...) {  // what copying it throws concerns nobody: the call goes on without

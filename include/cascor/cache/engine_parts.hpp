@@ -225,7 +225,7 @@ struct EngineParts {
           call(*remote.store, by);
           return true;
         },
-        [&](const CacheError*) { return fallback->live() ? std::nullopt : std::optional{false}; },
+        [&](const CacheError*) { return fallback->live() ? std::nullopt : std::optional<Later<bool>>{false}; },
         [&](const CacheError& error) {
           error.raise();
           return false;

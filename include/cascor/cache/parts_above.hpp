@@ -55,7 +55,7 @@ class PartsAbove {
  private:
   struct Named {
     std::string_view name;
-    std::unique_ptr<PartAbove> part;
+    std::unique_ptr<Dependent<PartAbove, CascorWhenUsed>> part;
   };
   PartAbove* look_up(std::string_view name) const noexcept {
     for (const Named& named : parts_) {

@@ -45,10 +45,11 @@ class WriteBehind {
 
   /// Queues a write without a condition; waits for room until `by` where there is none, and gives a TimeoutError when
   /// none comes, or with `strict` throws it. nullopt where no thread can be started: the caller then sends it itself.
-  std::optional<StoreResult> put(const Write& write, TimePoint now, milliseconds ttl, Deadline by);
+  std::optional<Dependent<StoreResult, CascorWhenUsed>> put(const Write& write, TimePoint now, milliseconds ttl,
+                                                            Deadline by);
   /// What is queued under the key: a hit, or a miss where a removal is queued or the value has expired; nullopt where
   /// nothing is queued. Copies no value.
-  std::optional<Found> find(std::string_view key);
+  std::optional<Dependent<Found, CascorWhenUsed>> find(std::string_view key);
   /// Waits until what is queued of the key has left the queue, so that a call that changes the key comes behind it;
   /// false when there is no time left for that, and then none for the call: `until` is when it has to end.
   bool is_settled(std::string_view key, TimePoint& until);

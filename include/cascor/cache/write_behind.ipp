@@ -38,8 +38,9 @@ WriteBehind<CascorWhenUsed>::~WriteBehind() {
 // ---- callers
 
 template <class CascorWhenUsed>
-std::optional<StoreResult> WriteBehind<CascorWhenUsed>::put(const Write& write, TimePoint now, milliseconds ttl,
-                                                            Deadline by) {
+std::optional<Dependent<StoreResult, CascorWhenUsed>> WriteBehind<CascorWhenUsed>::put(const Write& write,
+                                                                                       TimePoint now, milliseconds ttl,
+                                                                                       Deadline by) {
   Entry entry;
   entry.key = write.key;
   entry.bytes = write.value.bytes();
@@ -67,7 +68,7 @@ std::optional<StoreResult> WriteBehind<CascorWhenUsed>::put(const Write& write, 
 }
 
 template <class CascorWhenUsed>
-std::optional<Found> WriteBehind<CascorWhenUsed>::find(std::string_view key) {
+std::optional<Dependent<Found, CascorWhenUsed>> WriteBehind<CascorWhenUsed>::find(std::string_view key) {
   Found found;
   TimePoint queued;
   TimePoint expires;
@@ -302,8 +303,8 @@ auto WriteBehind<CascorWhenUsed>::unless_abandoned(const Call& call) {
 
 template <class CascorWhenUsed>
 void WriteBehind<CascorWhenUsed>::send_writes(const Chunk& chunk, TimePoint now) {
-  std::vector<Write> writes;
-  std::vector<milliseconds> ttls;
+  std::vector<Dependent<Write, CascorWhenUsed>> writes;
+  std::vector<Dependent<milliseconds, CascorWhenUsed>> ttls;
   for (const Entry* entry : chunk) {
     Write& write = writes.emplace_back();
     write.key = entry->key;

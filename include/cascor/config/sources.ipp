@@ -143,13 +143,14 @@ CASCOR_CACHE_FN void apply_variable(const Field<CascorWhenUsed>& field,
 CASCOR_CACHE_DEF void apply_environment(CacheConfig& config, Places& places, const Environment& given) {
   const Dependent<Environment, CascorWhenUsed>& environment = given;
   using String = Dependent<std::string, CascorWhenUsed>;
+  Dependent<Places, CascorWhenUsed>& named = places;
   std::vector<String> known{"CASCOR_CACHE_CONFIG"};  // names the file: load_default() reads it
   for (const auto& field : Field<CascorWhenUsed>::all_of(config)) {
     const auto variable = known.emplace_back(field.variable());
     const auto found = environment.find(variable);
     if (found == environment.end()) continue;
     apply_variable(field, variable, found->second);
-    places[std::string{field.path}] = variable;
+    named[String{field.path}] = variable;
   }
   constexpr Dependent<std::string_view, CascorWhenUsed> ours = "CASCOR_CACHE_";
   for (auto it = environment.lower_bound(ours); it != environment.end() && it->first.starts_with(ours); ++it)

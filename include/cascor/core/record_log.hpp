@@ -36,8 +36,9 @@ inline constexpr RecordId last_record_id{std::numeric_limits<std::uint64_t>::max
 inline std::string to_string(RecordId id) { return std::to_string(id.epoch).append(1, '-') + std::to_string(id.seq); }
 
 /// The id that such a text is; "5" alone is "5-0". Nothing for any other text.
-inline std::optional<RecordId> parse_record_id(std::string_view text) noexcept {
-  RecordId id;
+template <class CascorWhenUsed = void>
+std::optional<detail::Dependent<RecordId, CascorWhenUsed>> parse_record_id(std::string_view text) noexcept {
+  detail::Dependent<RecordId, CascorWhenUsed> id;
   const char* const end = text.data() + text.size();
   const auto epoch = std::from_chars(text.data(), end, id.epoch);
   if (epoch.ec != std::errc{}) return std::nullopt;

@@ -37,12 +37,14 @@ class alignas(64) Shard {
   using Node = Entry<Value>;
   using Out = Removed<Value>;
   using Handle = CacheHandle<Value>;
+  using Index = Dependent<ExpiryIndex<>, Value>;
+  using Policy = std::variant<Dependent<LruPolicy, Value>, Dependent<S3FifoPolicy<>, Value>>;
 
   /// What the entries of a shard that was cleared were kept in: to be destroyed outside the lock, as it may be large.
   struct Emptied {
     HashTable<Value> table;
-    ExpiryIndex<> index;
-    std::variant<LruPolicy, S3FifoPolicy<>> policy;
+    Index index;
+    Policy policy;
   };
 
   Shard() = default;
@@ -383,14 +385,14 @@ class alignas(64) Shard {
   // Keys that were erased or had their end brought forward leave records behind.
   void forget_old_records() noexcept {
     try {
-      std::vector<typename ExpiryIndex<>::Record> records;
+      std::vector<typename Index::Record> records;
       table_.each([&](const Node& entry) {
         if (entry.is_awaited() && entry.expires() != TimePoint::max()) {
           records.push_back({entry.expires(), table_.hash_of(entry)});
         }
       });
       std::sort(records.begin(), records.end(), [](const auto& a, const auto& b) { return a.at < b.at; });
-      ExpiryIndex<> fresh;
+      Index fresh;
       for (const auto& record : records) fresh.add(record);
       index_ = std::move(fresh);
     } catch (...) {  // no memory to tidy up with: later
@@ -421,8 +423,8 @@ class alignas(64) Shard {
     std::swap(index_, emptied.index);
     count();
   }
-  static std::variant<LruPolicy, S3FifoPolicy<>> make_policy(Eviction eviction) noexcept {
-    if (eviction == Eviction::s3fifo) return S3FifoPolicy<>{};
+  static Policy make_policy(Eviction eviction) noexcept {
+    if (eviction == Eviction::s3fifo) return Dependent<S3FifoPolicy<>, Value>{};
     return LruPolicy{};
   }
   // Entries that were invalidated and are still in memory.
@@ -529,11 +531,11 @@ class alignas(64) Shard {
 
   ShardLock lock_;
   HashTable<Value> table_;
-  RecentHits<> hits_;
+  Dependent<RecentHits<>, Value> hits_;
   // What readers do not need begins here.
   std::atomic<TimePoint::rep> due_{TimePoint::max().time_since_epoch().count()};
-  std::variant<LruPolicy, S3FifoPolicy<>> policy_;
-  ExpiryIndex<> index_;
+  Policy policy_;
+  Index index_;
   bool is_due_known_ = false;
   std::atomic<bool> expects_overwrite_{false};
   Loads loads_;

@@ -17,8 +17,10 @@ namespace cascor::inline CASCOR_CACHE_ABI::redis {
 
 /// Appends one command to `out`, each argument by its length: no byte in it means anything to the protocol.
 CASCOR_CACHE_FN void append_command(std::string& out, std::span<const std::string_view> arguments);
-inline void append_command(std::string& out, std::initializer_list<std::string_view> arguments) {
-  append_command(out, std::span{arguments.begin(), arguments.size()});
+template <class CascorWhenUsed = void>
+void append_command(std::string& out, std::initializer_list<std::string_view> arguments) {
+  append_command(out, cascor::detail::Dependent<std::span<const std::string_view>, CascorWhenUsed>{arguments.begin(),
+                                                                                                   arguments.size()});
 }
 
 /// What a reply may be at most: elements that an array announces, arrays inside each other, bytes that a string

@@ -282,7 +282,9 @@ std::size_t ReplyReader<CascorWhenUsed>::next_words(std::span<std::string_view> 
   if (missing_ > 0 || within_hiredis_ || begin_ == end_) return 0;
   const char* at = buffer_.get() + begin_;
   const char* const last = buffer_.get() + end_;
-  const auto number_after = [&at, last](char type, std::size_t most) -> std::optional<std::size_t> {
+  const auto number_after =
+      [&at, last](char type,
+                  std::size_t most) -> std::optional<cascor::detail::Dependent<std::size_t, CascorWhenUsed>> {
     if (at == last || *at != type) return std::nullopt;
     std::size_t number = 0;
     const auto [end, error] = std::from_chars(at + 1, last, number);

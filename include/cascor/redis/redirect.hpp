@@ -20,7 +20,9 @@ struct Redirect {
 
 /// A node's address as the cluster names it: "host:port", "[::1]:port" or "::1:port", and ":port" for another port of
 /// the host that said so. Nothing for "?" or what is no address.
-inline std::optional<Endpoint> node_address(std::string_view text, const Endpoint& said_by) {
+template <class CascorWhenUsed = void>
+std::optional<cascor::detail::Dependent<Endpoint, CascorWhenUsed>> node_address(std::string_view text,
+                                                                                const Endpoint& said_by) {
   const auto colon = text.rfind(':');
   if (colon == std::string_view::npos) return std::nullopt;
   std::string_view host = text.substr(0, colon);
@@ -36,11 +38,13 @@ inline std::optional<Endpoint> node_address(std::string_view text, const Endpoin
 }
 
 /// "MOVED 3999 127.0.0.1:6381", "ASK 3999 127.0.0.1:6381"; nothing for other words.
-inline std::optional<Redirect> redirect_in(std::string_view words, const Endpoint& said_by) {
+template <class CascorWhenUsed = void>
+std::optional<cascor::detail::Dependent<Redirect, CascorWhenUsed>> redirect_in(std::string_view words,
+                                                                               const Endpoint& said_by) {
   const bool moved = words.starts_with("MOVED ");
   if (!moved && !words.starts_with("ASK ")) return std::nullopt;
   const auto space = words.rfind(' ');
-  if (auto to = node_address(words.substr(space + 1), said_by)) {
+  if (auto to = node_address<CascorWhenUsed>(words.substr(space + 1), said_by)) {
     return Redirect{moved ? Redirect::Kind::moved : Redirect::Kind::ask, *std::move(to)};
   }
   return std::nullopt;

@@ -28,8 +28,10 @@ class RedisBackend final : public KeyValueStore {
   explicit RedisBackend(std::unique_ptr<Topology<CascorWhenUsed>> servers) : servers_{std::move(servers)} {}
 
   StoreAnswer get(std::string_view key, Deadline by) override;
-  std::vector<StoreAnswer> get_many(std::span<const std::string_view> keys, Deadline by) override;
-  std::vector<StoreOutcome> set_many(std::span<const StoreEntry> entries, Deadline by) override;
+  std::vector<cascor::detail::Dependent<StoreAnswer, CascorWhenUsed>> get_many(std::span<const std::string_view> keys,
+                                                                               Deadline by) override;
+  std::vector<cascor::detail::Dependent<StoreOutcome, CascorWhenUsed>> set_many(std::span<const StoreEntry> entries,
+                                                                                Deadline by) override;
   std::size_t erase_many(std::span<const std::string_view> keys, Deadline by) override;
   bool contains(std::string_view key, Deadline by) override;
   std::size_t erase_matching(const std::string& pattern, const std::function<bool(std::string_view)>& may_erase,

@@ -129,8 +129,9 @@ StoreAnswer RedisBackend<CascorWhenUsed>::get(std::string_view key, Deadline by)
 }
 
 template <class CascorWhenUsed>
-std::vector<StoreAnswer> RedisBackend<CascorWhenUsed>::get_many(std::span<const std::string_view> keys, Deadline by) {
-  std::vector<StoreAnswer> answers;
+std::vector<cascor::detail::Dependent<StoreAnswer, CascorWhenUsed>> RedisBackend<CascorWhenUsed>::get_many(
+    std::span<const std::string_view> keys, Deadline by) {
+  std::vector<cascor::detail::Dependent<StoreAnswer, CascorWhenUsed>> answers;
   answers.reserve(keys.size());
   Batch<CascorWhenUsed> batch;
   std::vector<cascor::detail::Dependent<std::string_view, CascorWhenUsed>> arguments;
@@ -156,8 +157,9 @@ std::vector<StoreAnswer> RedisBackend<CascorWhenUsed>::get_many(std::span<const 
 }
 
 template <class CascorWhenUsed>
-std::vector<StoreOutcome> RedisBackend<CascorWhenUsed>::set_many(std::span<const StoreEntry> entries, Deadline by) {
-  std::vector<StoreOutcome> outcomes;
+std::vector<cascor::detail::Dependent<StoreOutcome, CascorWhenUsed>> RedisBackend<CascorWhenUsed>::set_many(
+    std::span<const StoreEntry> entries, Deadline by) {
+  std::vector<cascor::detail::Dependent<StoreOutcome, CascorWhenUsed>> outcomes;
   outcomes.reserve(entries.size());
   while (outcomes.size() < entries.size()) {
     Batch<CascorWhenUsed> batch;

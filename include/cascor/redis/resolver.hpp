@@ -28,8 +28,10 @@ struct Address {
 /// thread that is left behind if the deadline passes first. Throws ConnectionError for a name that is not known,
 /// TimeoutError past the deadline; `peer` names the endpoint in their messages. Ends with ConnectionError once
 /// `stop_fd` can be read.
-CASCOR_CACHE_FN std::vector<Address> resolve(const std::string& host, std::uint16_t port, const std::string& peer,
-                                             Deadline by, int stop_fd = -1);
+CASCOR_CACHE_FN std::vector<cascor::detail::Dependent<Address, CascorWhenUsed>> resolve(const std::string& host,
+                                                                                        std::uint16_t port,
+                                                                                        const std::string& peer,
+                                                                                        Deadline by, int stop_fd = -1);
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::redis
 

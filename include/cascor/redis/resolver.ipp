@@ -23,7 +23,8 @@ namespace cascor::inline CASCOR_CACHE_ABI::redis {
 namespace detail {
 
 // Appends what getaddrinfo() says; returns its error.
-CASCOR_CACHE_FN int look_up(const std::string& host, std::uint16_t port, int flags, std::vector<Address>& found) {
+CASCOR_CACHE_FN int look_up(const std::string& host, std::uint16_t port, int flags,
+                            std::vector<cascor::detail::Dependent<Address, CascorWhenUsed>>& found) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = flags | AI_NUMERICSERV;
@@ -46,7 +47,7 @@ CASCOR_CACHE_FN bool is_localhost(std::string_view host) noexcept {
 template <class CascorWhenUsed>
 struct LookUp {
   void run(const std::string& host, std::uint16_t port) noexcept {
-    std::vector<Address> addresses;
+    std::vector<cascor::detail::Dependent<Address, CascorWhenUsed>> addresses;
     int failed = 0;
     try {
       failed = look_up(host, port, AI_ADDRCONFIG, addresses);
@@ -62,14 +63,16 @@ struct LookUp {
   const Descriptor ended = make_event();
   std::mutex mutex;
   int error = 0;
-  std::vector<Address> found;
+  std::vector<cascor::detail::Dependent<Address, CascorWhenUsed>> found;
 };
 
 }  // namespace detail
 
-CASCOR_CACHE_DEF std::vector<Address> resolve(const std::string& host, std::uint16_t port, const std::string& peer,
-                                              Deadline by, int stop_fd) {
-  std::vector<Address> found;
+CASCOR_CACHE_DEF std::vector<cascor::detail::Dependent<Address, CascorWhenUsed>> resolve(const std::string& host,
+                                                                                         std::uint16_t port,
+                                                                                         const std::string& peer,
+                                                                                         Deadline by, int stop_fd) {
+  std::vector<cascor::detail::Dependent<Address, CascorWhenUsed>> found;
   if (detail::is_localhost(host)) {
     (void)detail::look_up("127.0.0.1", port, AI_NUMERICHOST, found);
     (void)detail::look_up("::1", port, AI_NUMERICHOST, found);
@@ -92,7 +95,7 @@ CASCOR_CACHE_DEF std::vector<Address> resolve(const std::string& host, std::uint
 
   switch (const int failed = wait_until_ready(state->ended.fd(), POLLIN, by, stop_fd)) {
     case 0: break;
-    case ECANCELED: Stopper<>::raise();
+    case ECANCELED: Stopper<CascorWhenUsed>::raise();
     case ETIMEDOUT:
       throw TimeoutError{"Error connecting to Redis on " + peer + ": the name was not resolved in time",
                          "See whether the name server answers, or give an address instead of a name."};

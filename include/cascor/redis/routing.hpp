@@ -13,7 +13,8 @@ namespace cascor::inline CASCOR_CACHE_ABI::redis {
 
 /// The place of a command's first key among its words; nothing for one that has none, and for one whose keys it does
 /// not know how to find.
-CASCOR_CACHE_FN std::optional<std::size_t> first_key(std::span<const std::string_view> words) noexcept;
+CASCOR_CACHE_FN std::optional<cascor::detail::Dependent<std::size_t, CascorWhenUsed>> first_key(
+    std::span<const std::string_view> words) noexcept;
 
 /// Commands without I/O, for one thread.
 template <class CascorWhenUsed = void>
@@ -39,7 +40,7 @@ class Routing {
   static void place(const Unit& unit, std::span<Reply> answers, std::span<Reply> whole);
 
  private:
-  using Words = std::vector<std::string_view>;
+  using Words = std::vector<cascor::detail::Dependent<std::string_view, CascorWhenUsed>>;
   static std::vector<Words> commands_of(std::string_view bytes);
   static bool is_split(const Words& words) noexcept;
   static void split(const Words& words, Answer answer, std::size_t place, std::vector<Unit>& into);

@@ -23,12 +23,13 @@ inline constexpr std::string_view keys_after_their_number = " EVAL EVALSHA EVAL_
 
 }  // namespace detail
 
-CASCOR_CACHE_DEF std::optional<std::size_t> first_key(std::span<const std::string_view> words) noexcept {
+CASCOR_CACHE_DEF std::optional<cascor::detail::Dependent<std::size_t, CascorWhenUsed>> first_key(
+    std::span<const std::string_view> words) noexcept {
   if (words.empty()) return std::nullopt;
   detail::UpperCase upper;
   upper.append(words[0]);
   const std::string_view name = upper.text();
-  std::size_t at = 1;
+  cascor::detail::Dependent<std::size_t, CascorWhenUsed> at = 1;
   if (detail::lists(detail::commands_without_keys, name)) return std::nullopt;
   if (detail::lists(detail::keys_after_one_word, name)) at = 2;
   if (detail::lists(detail::keys_after_their_number, name)) {
@@ -77,7 +78,8 @@ bool Routing<CascorWhenUsed>::is_split(const Words& words) noexcept {
 
 template <class CascorWhenUsed>
 void Routing<CascorWhenUsed>::split(const Words& words, Answer answer, std::size_t place, std::vector<Unit>& into) {
-  std::vector<std::pair<std::size_t, std::size_t>> by_slot;  // slot, place of the key
+  std::vector<std::pair<cascor::detail::Dependent<std::size_t, CascorWhenUsed>, std::size_t>>
+      by_slot;  // slot, place of the key
   for (std::size_t i = 1; i < words.size(); ++i) by_slot.emplace_back(slot_of(words[i]), i - 1);
   std::sort(by_slot.begin(), by_slot.end());
   const bool counts = words[0].size() != 4 || (words[0][0] != 'M' && words[0][0] != 'm');  // all but MGET

@@ -125,7 +125,7 @@ std::shared_ptr<const CacheError> TopicLedger<CascorWhenUsed>::refusal_of(const 
   const std::string name = readable(topic.name);
   if (!words.starts_with("NOPERM")) return server_error(words, "Redis refused to subscribe to " + name + ": ");
   const bool pattern = topic.kind == TopicKind::pattern;
-  return std::make_shared<AuthenticationError>(
+  return std::make_shared<cascor::detail::Dependent<AuthenticationError, CascorWhenUsed>>(
       readable(words) + " (to subscribe to " + name + ')',
       "Grant the account the channel" + std::string{pattern ? "s, by this very pattern" : ""} + ": ACL SETUSER name &" +
           name + (pattern ? " +psubscribe +punsubscribe." : " +subscribe +unsubscribe."));

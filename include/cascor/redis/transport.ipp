@@ -184,9 +184,10 @@ CASCOR_CACHE_DEF cascor::detail::Dependent<std::unique_ptr<Transport>, CascorWhe
                                                                                             int stop_fd,
                                                                                             const SecureLayer* secure) {
   const std::string peer = to_string(endpoint);
-  const std::vector<Address> addresses = endpoint.path.empty()
-                                             ? resolve(endpoint.host, endpoint.port, peer, by, stop_fd)
-                                             : std::vector{detail::unix_address(endpoint.path)};
+  const std::vector<cascor::detail::Dependent<Address, CascorWhenUsed>> addresses =
+      endpoint.path.empty()
+          ? resolve(endpoint.host, endpoint.port, peer, by, stop_fd)
+          : std::vector<cascor::detail::Dependent<Address, CascorWhenUsed>>{detail::unix_address(endpoint.path)};
   int error = ETIMEDOUT;
   for (std::size_t i = 0; i < addresses.size() && !by.passed(); ++i) {
     // An address that does not answer leaves time for those behind it.
@@ -195,7 +196,7 @@ CASCOR_CACHE_DEF cascor::detail::Dependent<std::unique_ptr<Transport>, CascorWhe
     const int failed = detail::open_connection(socket, addresses[i], keepalive, share, stop_fd);
     if (failed == 0 && secure != nullptr) return secure->over(std::move(socket), endpoint, by, stop_fd);
     if (failed == 0) return std::make_unique<detail::SocketTransport<CascorWhenUsed>>(std::move(socket), peer);
-    if (failed == ECANCELED) Stopper<>::raise();
+    if (failed == ECANCELED) Stopper<CascorWhenUsed>::raise();
     if (i == 0 || !detail::says_little(failed)) error = failed;
   }
   const std::string what = "Error connecting to Redis on " + peer + ": ";

@@ -109,7 +109,9 @@ class EventHub final : public PartAbove {
 
   explicit EventHub(Engine& engine)
       : engine_{engine},
-        deliveries_{engine.above().template get<Deliveries<CascorWhenUsed>>(engine)},
+        deliveries_{
+            static_cast<Dependent<Engine, CascorWhenUsed>&>(engine).above().template get<Deliveries<CascorWhenUsed>>(
+                engine)},
         table_{std::make_shared<EventTable<CascorWhenUsed>>(engine.events())} {}
   void end() noexcept override;
 
@@ -132,7 +134,7 @@ class EventHub final : public PartAbove {
 /// The hub of an engine.
 template <class CascorWhenUsed = void>
 EventHub<CascorWhenUsed>& events_of(Engine& engine) {
-  return engine.above().template get<EventHub<CascorWhenUsed>>(engine);
+  return static_cast<Dependent<Engine, CascorWhenUsed>&>(engine).above().template get<EventHub<CascorWhenUsed>>(engine);
 }
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail

@@ -107,7 +107,8 @@ StoreResult History<CascorWhenUsed>::append_many(const AllRecords& records) {
 namespace detail {
 template <class CascorWhenUsed>
 HistoryStore<CascorWhenUsed>& history_of(Engine& engine) {
-  return engine.above().template get<HistoryStore<CascorWhenUsed>>(engine);
+  return static_cast<Dependent<Engine, CascorWhenUsed>&>(engine).above().template get<HistoryStore<CascorWhenUsed>>(
+      engine);
 }
 /// Copies what is missing from a log's run into a journal, and the other way round; how many records it went through.
 template <class CascorWhenUsed>

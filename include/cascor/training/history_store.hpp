@@ -65,7 +65,7 @@ template <class CascorWhenUsed = void>
 class HistoryStore final : public PartAbove {
  public:
   static constexpr std::string_view part_name = "history";
-  using Entries = std::vector<LogEntry>;
+  using Entries = std::vector<Dependent<LogEntry, CascorWhenUsed>>;
   using Handler = std::function<void(LogEntry)>;
 
   explicit HistoryStore(Engine& engine);
@@ -79,8 +79,8 @@ class HistoryStore final : public PartAbove {
   /// The same for one who repeats it until it is done: the entries have their numbers, which `fresh` ones get anew
   /// where the run has gone on past them. `also` happens in the same step where that can be: then it is null
   /// afterwards.
-  StoreResult append_numbered(std::string_view run, std::vector<LogEntry>& entries, bool fresh, const AlongWith*& also,
-                              TimePoint until);
+  StoreResult append_numbered(std::string_view run, std::vector<Dependent<LogEntry, CascorWhenUsed>>& entries,
+                              bool fresh, const AlongWith*& also, TimePoint until);
   /// Is nothing of the run waiting for Redis?
   bool is_settled(std::string_view run, TimePoint until) { return !is_pending(run, until); }
   /// The same with places that are known already, as from another log.

@@ -34,7 +34,9 @@ HistoryStore<CascorWhenUsed>::HistoryStore(Engine& engine)
         return options;
       }()},
       waiting_{journals_in(engine, directory_ + "/pending")},
-      deliveries_{engine.above().template get<Deliveries<CascorWhenUsed>>(engine)} {
+      deliveries_{
+          static_cast<Dependent<Engine, CascorWhenUsed>&>(engine).above().template get<Deliveries<CascorWhenUsed>>(
+              engine)} {
   life_->store = this;
   life_->made_under = forks().load(std::memory_order_relaxed);
   if (!engine.config().enabled) return;
@@ -110,7 +112,7 @@ void HistoryStore<CascorWhenUsed>::refuse_epoch(RecordId last) {
 
 template <class CascorWhenUsed>
 std::shared_ptr<const CacheError> HistoryStore<CascorWhenUsed>::another_writer(std::string_view run) {
-  return std::make_shared<const ResponseError>(
+  return std::make_shared<const Dependent<ResponseError, CascorWhenUsed>>(
       "another writer has appended to the run " + printable(run),
       "One process, and in it one cache, writes a run at a time; give each run a name of its own.");
 }

@@ -69,7 +69,8 @@ class Journal {
  private:
   using Line = JournalLine<CascorWhenUsed>;
   using Text = Dependent<std::string, CascorWhenUsed>;
-  using File = std::shared_ptr<redis::Descriptor>;  // shared with whoever is in an fsync of it
+  using File =
+      std::shared_ptr<Dependent<redis::Descriptor, CascorWhenUsed>>;  // shared with whoever is in an fsync of it
   using Lock = std::unique_lock<std::mutex>;
   // Each so many records have one, so that any record is so many lines from a known place at most.
   static constexpr std::size_t records_a_mark = 256;

@@ -109,7 +109,7 @@ void Journal<CascorWhenUsed>::refresh() {
     const int fd = ::open(options_.path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT) return;
     if (fd < 0) refuse("cannot read", errno);
-    reader_ = std::make_shared<redis::Descriptor>(fd);
+    reader_ = std::make_shared<Dependent<redis::Descriptor, CascorWhenUsed>>(fd);
     if (::fstat(fd, &named) != 0) refuse("cannot read", errno);
     device_ = named.st_dev;
     inode_ = named.st_ino;
@@ -300,7 +300,7 @@ void Journal<CascorWhenUsed>::open_writer() {
   while (true) {
     const int fd = ::open(options_.path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0) refuse("cannot write", errno);
-    File file = std::make_shared<redis::Descriptor>(fd);
+    File file = std::make_shared<Dependent<redis::Descriptor, CascorWhenUsed>>(fd);
     if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
       if (errno != EWOULDBLOCK) refuse("cannot lock", errno);
       throw ResponseError{"another writer is at " + printable(options_.path),
@@ -354,7 +354,7 @@ void Journal<CascorWhenUsed>::write_all(std::string_view bytes) {
 template <class CascorWhenUsed>
 void Journal<CascorWhenUsed>::compact() {
   const Text shorter = options_.path + ".shorter";
-  const File file = std::make_shared<redis::Descriptor>(
+  const File file = std::make_shared<Dependent<redis::Descriptor, CascorWhenUsed>>(
       ::open(shorter.c_str(), O_RDWR | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (file->fd() < 0 || ::flock(file->fd(), LOCK_EX | LOCK_NB) != 0) return;  // it is tried again with the next append
   const std::size_t first = hidden();

@@ -30,13 +30,16 @@ class JournalLog final : public RecordLog {
 
   AppendOutcome append(std::string_view run, std::span<const LogEntry> entries, std::uint64_t after,
                        Deadline by) override;
-  std::vector<LogEntry> read(std::string_view run, RecordId from, RecordId to, std::size_t most, Deadline by) override;
-  std::vector<LogEntry> last(std::string_view run, std::size_t most, Deadline by) override;
-  std::vector<LogEntry> get(std::string_view run, std::span<const RecordId> ids, Deadline by) override;
+  std::vector<Dependent<LogEntry, CascorWhenUsed>> read(std::string_view run, RecordId from, RecordId to,
+                                                        std::size_t most, Deadline by) override;
+  std::vector<Dependent<LogEntry, CascorWhenUsed>> last(std::string_view run, std::size_t most, Deadline by) override;
+  std::vector<Dependent<LogEntry, CascorWhenUsed>> get(std::string_view run, std::span<const RecordId> ids,
+                                                       Deadline by) override;
   std::size_t size(std::string_view run, Deadline by) override;
   bool erase(std::string_view run, Deadline by) override;
   std::vector<std::string> runs(Deadline by) override;
-  std::vector<LogEntry> await(std::string_view run, RecordId after, std::size_t most, milliseconds patience) override;
+  std::vector<Dependent<LogEntry, CascorWhenUsed>> await(std::string_view run, RecordId after, std::size_t most,
+                                                         milliseconds patience) override;
   void stop() noexcept override { stopped_.store(true, std::memory_order_release); }
 
   /// The run's journal, opened at the first need.

@@ -33,17 +33,20 @@ AppendOutcome JournalLog<CascorWhenUsed>::append(std::string_view run, std::span
   return journal(run)->append(entries);
 }
 template <class CascorWhenUsed>
-std::vector<LogEntry> JournalLog<CascorWhenUsed>::read(std::string_view run, RecordId from, RecordId to,
-                                                       std::size_t most, Deadline /*by*/) {
+std::vector<Dependent<LogEntry, CascorWhenUsed>> JournalLog<CascorWhenUsed>::read(std::string_view run, RecordId from,
+                                                                                  RecordId to, std::size_t most,
+                                                                                  Deadline /*by*/) {
   return journal(run)->read(from, to, most);
 }
 template <class CascorWhenUsed>
-std::vector<LogEntry> JournalLog<CascorWhenUsed>::last(std::string_view run, std::size_t most, Deadline /*by*/) {
+std::vector<Dependent<LogEntry, CascorWhenUsed>> JournalLog<CascorWhenUsed>::last(std::string_view run,
+                                                                                  std::size_t most, Deadline /*by*/) {
   return journal(run)->last(most);
 }
 template <class CascorWhenUsed>
-std::vector<LogEntry> JournalLog<CascorWhenUsed>::get(std::string_view run, std::span<const RecordId> ids,
-                                                      Deadline /*by*/) {
+std::vector<Dependent<LogEntry, CascorWhenUsed>> JournalLog<CascorWhenUsed>::get(std::string_view run,
+                                                                                 std::span<const RecordId> ids,
+                                                                                 Deadline /*by*/) {
   return journal(run)->get(ids);
 }
 template <class CascorWhenUsed>
@@ -86,8 +89,9 @@ std::vector<std::string> JournalLog<CascorWhenUsed>::runs(Deadline /*by*/) {
 }
 
 template <class CascorWhenUsed>
-std::vector<LogEntry> JournalLog<CascorWhenUsed>::await(std::string_view run, RecordId after, std::size_t most,
-                                                        milliseconds patience) {
+std::vector<Dependent<LogEntry, CascorWhenUsed>> JournalLog<CascorWhenUsed>::await(std::string_view run, RecordId after,
+                                                                                   std::size_t most,
+                                                                                   milliseconds patience) {
   // In short steps: stop() wakes nobody.
   constexpr milliseconds step{50};
   const auto one = journal(run);

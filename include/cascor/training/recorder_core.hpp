@@ -61,7 +61,7 @@ class RecorderCore {
     Json record;
   };
   struct Batch {
-    std::vector<LogEntry> entries;
+    std::vector<Dependent<LogEntry, CascorWhenUsed>> entries;
     std::optional<Json> newest;  // as it was given
     RecordId from_spool;         // its end there; 0: it is from memory
     bool fresh = true;           // numbered by this process, so that nobody has sent it under this number

@@ -106,7 +106,7 @@ template <class CascorWhenUsed>
 bool RecorderCore<CascorWhenUsed>::spool(Given given) {
   try {
     Json newest = given.record;
-    std::vector<LogEntry> one;
+    std::vector<Dependent<LogEntry, CascorWhenUsed>> one;
     one.push_back({given.id, {}});
     one.front().text = text_of(std::move(given));
     if (spool_->append(one).kind != AppendOutcome::kept) return false;
@@ -390,7 +390,8 @@ bool RecorderCore<CascorWhenUsed>::send_topology() {
 
 // ---- what cannot be sent
 
-CASCOR_CACHE_FN bool append_lines(const std::string& path, const std::vector<LogEntry>& entries) noexcept {
+CASCOR_CACHE_FN bool append_lines(const std::string& path,
+                                  const std::vector<Dependent<LogEntry, CascorWhenUsed>>& entries) noexcept {
   const redis::Descriptor file{::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644)};
   bool good = file.fd() >= 0;
   for (const LogEntry& entry : entries) {
@@ -418,7 +419,7 @@ void RecorderCore<CascorWhenUsed>::put_aside(const std::string& why) {
 template <class CascorWhenUsed>
 void RecorderCore<CascorWhenUsed>::keep_rest() noexcept {
   try {
-    std::vector<LogEntry> rest;
+    std::vector<Dependent<LogEntry, CascorWhenUsed>> rest;
     if (batch_.from_spool == RecordId{}) rest = std::move(batch_.entries);
     for (Given& given : waiting_) {
       const RecordId id = given.id;
