@@ -56,11 +56,8 @@ inline int free_port(bool ipv6 = false) {
 
 /// Of a Redis Sentinel: sentinel.conf, and the password that it asks for.
 struct SentinelConfiguration {
-  SentinelConfiguration() = default;
-  explicit SentinelConfiguration(std::string lines, std::string asks_for = {})
-      : text{std::move(lines)}, password{std::move(asks_for)} {}
-  std::string text;
-  std::string password;
+  std::string text{};
+  std::string password{};
 };
 
 class RedisServer {
