@@ -12,6 +12,7 @@
 #include "cascor/redis/sentinel.hpp"
 #include "cascor/redis/subscriber.hpp"
 #include "cascor/redis/tls.hpp"
+#include "cascor/redis/tracking.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
@@ -72,8 +73,11 @@ CASCOR_CACHE_DEF RemoteStore<CascorWhenUsed> make_remote_store(const CacheConfig
 
   typename redis::Subscriber<CascorWhenUsed>::Options listening{options, std::min(options.timeout, milliseconds{5000}),
                                                                 config.log_sink ? Log{config.log_sink} : Log{}};
+  const bool is_cluster = url.kind == RedisUrl::Kind::cluster;
+  typename redis::TrackingLink<CascorWhenUsed>::Options tracking;
+  tracking.redis = options;
   std::unique_ptr<redis::Topology<CascorWhenUsed>> servers;
-  if (url.kind == RedisUrl::Kind::cluster) {
+  if (is_cluster) {
     servers = std::make_unique<redis::Cluster<CascorWhenUsed>>(std::move(options), std::move(nodes));
   } else if (url.kind == RedisUrl::Kind::sentinel) {
     servers = std::make_unique<redis::Sentinel<CascorWhenUsed>>(options, std::move(nodes), url.master_name);
@@ -81,6 +85,19 @@ CASCOR_CACHE_DEF RemoteStore<CascorWhenUsed> make_remote_store(const CacheConfig
     servers = std::make_unique<redis::Standalone<CascorWhenUsed>>(std::move(options));
   }
   listening.redis.locate = [at = servers.get()](Deadline by) { return at->where({}, by); };
+  if (url.kind == RedisUrl::Kind::sentinel) {
+    tracking.redis.locate = listening.redis.locate;
+    tracking.redis.must_be_master = true;
+  }
+  if (!is_cluster) {  // which would need one link a node
+    remote.make_link = [tracking](LinkTerms terms, InvalidationSink& told) -> std::unique_ptr<InvalidationLink> {
+      auto wanted = tracking;
+      wanted.prefixes = std::move(terms.prefixes);
+      wanted.other_channel = std::move(terms.other_channel);
+      wanted.may_dial = std::move(terms.may_dial);
+      return std::make_unique<redis::TrackingLink<CascorWhenUsed>>(std::move(wanted), told);
+    };
+  }
   remote.store = std::make_unique<redis::RedisBackend<CascorWhenUsed>>(std::move(servers));
   remote.events = std::make_unique<redis::Subscriber<CascorWhenUsed>>(std::move(listening), remote.store.get());
   return remote;

@@ -426,19 +426,18 @@ class BasicCacheView {
   template <class T>
   CacheResult<T> decoded(Prefix prefix, std::string_view key, const detail::Found& found) {
     CacheResult<T> result = decode<T>(key, found);
-    engine().count_read(prefix, result.status());
+    engine().count_read(prefix, result.status(), result.tier());
     return result;
   }
   template <class T>
   CacheResult<T> decode(std::string_view key, const detail::Found& found) {
-    if (!found.held && !found.bytes) return CacheResult<T>{found.facts, found.error};
-    if (found.held) {
-      if (auto value = found.held->template form<T>()) return {std::move(value), found.facts, found.error};
+    const detail::StoredValue* const stored = found.stored();
+    if (stored == nullptr && !found.bytes) return CacheResult<T>{found.facts, found.error};
+    if (stored != nullptr) {
+      if (auto value = stored->form<T>()) return {std::move(value), found.facts, found.error};
     }
-    auto result = decoded_from<T>(key, found.held ? found.held->bytes() : found.bytes, found.facts, found.error);
-    if (found.held && result) {
-      engine().remember(key, found.held, found.held->with(detail::Form::of(result.share())));
-    }
+    auto result = decoded_from<T>(key, found.bytes ? found.bytes : stored->bytes(), found.facts, found.error);
+    if (stored != nullptr && result) engine().remember(key, found, stored->with(detail::Form::of(result.share())));
     return result;
   }
   template <class T>

@@ -202,8 +202,10 @@ class Computations {
   std::unique_ptr<Dependent<BackgroundTask, CascorWhenUsed>> postponed(const Asked& asked, const Ticket& flight,
                                                                        Computation& work, const Reason& reason);
 
-  static bool has_value(const Found& found) noexcept { return found.held || found.bytes; }
-  static Bytes bytes_of(const Found& found) { return found.held ? found.held->bytes() : found.bytes; }
+  static bool has_value(const Found& found) noexcept { return found.stored() != nullptr || found.bytes; }
+  // What Redis's absence leaves of a value is no reason not to compute.
+  static bool is_fresh(const Found& found) noexcept { return found.facts.status == CacheStatus::hit; }
+  static Bytes bytes_of(const Found& found) { return found.bytes ? found.bytes : found.stored()->bytes(); }
   static Outcome found_there(Found found) {
     Outcome outcome;
     outcome.kind = Outcome::Kind::found;

@@ -75,7 +75,7 @@ ComputeAnswer Computations<CascorWhenUsed>::get_or_compute(Prefix prefix, std::s
   const std::uint64_t seen = flights_.ended();
   ComputeAnswer answer;
   answer.found = engine_.read(prefix, key, until);
-  if (has_value(answer.found)) {
+  if (is_fresh(answer.found)) {
     if (asked.keeps || asked.refresh_within.count() > 0) after_hit(asked, answer.found, work);
     return answer;
   }
@@ -197,7 +197,7 @@ auto Computations<CascorWhenUsed>::compute(const Asked& asked, Computation& work
   if (!parts_.is_remote()) loads.entry.emplace(parts_.memory, asked.key);
   if (asked.keeps) kept_.begin(loads.kept, asked.key);
   if (reason.read_again) {
-    if (Found found = look(asked); has_value(found)) return found_there(std::move(found));
+    if (Found found = look(asked); is_fresh(found)) return found_there(std::move(found));
   }
   HeldLock lock{locks_};
   if (asked.options.across_processes && locks_ && parts_.fallback->live()) {
@@ -258,7 +258,7 @@ auto Computations<CascorWhenUsed>::take_lock(const Asked& asked, Lock& lock, con
     }
     if (reason.refresh) return lock ? std::nullopt : std::optional{Outcome{}};
     // Another process may have stored it between our look and our lock.
-    if (Found found = look(asked); has_value(found)) return found_there(std::move(found));
+    if (Found found = look(asked); is_fresh(found)) return found_there(std::move(found));
     if (lock) return std::nullopt;
     if (is_late(asked) || !parts_.fallback->live()) return Outcome{};
     if (first) counts_.lock_waits.fetch_add(1, std::memory_order_relaxed);
@@ -289,9 +289,13 @@ bool Computations<CascorWhenUsed>::store(const Asked& asked, Flight& flight, con
                                          const Loads& loads, const Reason& reason, const Lock& lock) {
   if (!parts_.is_remote()) {
     const bool stored = parts_.memory.publish(*loads.entry, value, Ttl{ttl});
-    if (stored) parts_.counters.add(asked.prefix, Count::set);
+    if (stored) {
+      parts_.counters.add(asked.prefix, Count::set);
+      parts_.tell_changed(asked.prefix, asked.key);
+    }
     return stored;
   }
+  const AtEnd forget{[&] { parts_.forget_near(asked.prefix, asked.key); }};
   if ((lock && lock->lost) || !flights_.begin_publishing(flight)) return false;
   bool stored = false;
   std::exception_ptr thrown;
@@ -305,7 +309,10 @@ bool Computations<CascorWhenUsed>::store(const Asked& asked, Flight& flight, con
     take_back(asked.key, value);
   }
   if (thrown) std::rethrow_exception(thrown);
-  if (stored) parts_.counters.add(asked.prefix, Count::set);
+  if (stored) {
+    parts_.counters.add(asked.prefix, Count::set);
+    parts_.tell_changed(asked.prefix, asked.key);
+  }
   return stored;
 }
 
@@ -443,11 +450,11 @@ std::optional<milliseconds> Computations<CascorWhenUsed>::keep_found(const Asked
   Loads loads;
   kept_.begin(loads.kept, asked.key);
   const Found found = engine_.read(asked.prefix, asked.key, asked.until);
-  if (!has_value(found)) return std::nullopt;
+  if (!is_fresh(found)) return std::nullopt;
   std::optional<milliseconds> left = found.facts.ttl;
   if (!left && !parts_.is_remote()) return std::nullopt;  // it does not end
   if (!left && asked.refresh_within.count() > 0) left = engine_.ttl(asked.key, asked.until);
-  keep(asked, found.held ? *found.held : Now<StoredValue>{found.bytes}, left, loads);
+  keep(asked, found.stored() != nullptr ? *found.stored() : Now<StoredValue>{found.bytes}, left, loads);
   return left == no_expiry ? std::nullopt : left;
 }
 

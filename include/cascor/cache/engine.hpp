@@ -13,9 +13,11 @@
 
 #include "cascor/cache/computation.hpp"
 #include "cascor/cache/compute_options.hpp"
+#include "cascor/cache/near_value.hpp"
 #include "cascor/cache/report.hpp"
 #include "cascor/config/cache_config.hpp"
 #include "cascor/core/clock.hpp"
+#include "cascor/core/invalidations.hpp"
 #include "cascor/core/key.hpp"
 #include "cascor/core/log.hpp"
 #include "cascor/core/only_if.hpp"
@@ -39,9 +41,13 @@ class PartsAbove;
 /// What a read found, still encoded or in whatever form memory keeps it.
 struct Found {
   CacheHandle<StoredValue> held;             ///< in memory; empty otherwise
+  CacheHandle<NearValue> near;               ///< in the near cache, maybe since this read; empty otherwise
   std::shared_ptr<const std::string> bytes;  ///< read from Redis; null otherwise
   ReadFacts facts;
   std::shared_ptr<const CacheError> error;
+
+  /// The value in whichever memory has it; null: none.
+  const StoredValue* stored() const noexcept { return held ? held.get() : near ? &near->value : nullptr; }
 };
 
 /// What get_or_compute gives: what was found, or what was computed just now.
@@ -105,9 +111,9 @@ class Engine {
   /// One round trip for all; answers in the order asked.
   virtual std::vector<Found> read_many(std::span<const std::string_view> keys, TimePoint until) = 0;
   /// Counts a read once its value is decoded, or did not decode.
-  virtual void count_read(Prefix prefix, CacheStatus status) noexcept = 0;
-  /// Puts `value`, which has one more decoded form, in the place of what `held` holds, if that is still there.
-  virtual void remember(std::string_view key, const CacheHandle<StoredValue>& held, StoredValue value) noexcept = 0;
+  virtual void count_read(Prefix prefix, CacheStatus status, CacheTier tier = CacheTier::memory) noexcept = 0;
+  /// Puts `value`, which has one more decoded form, in the place of what was found in memory, if that is still there.
+  virtual void remember(std::string_view key, const Found& found, StoredValue value) noexcept = 0;
 
   /// Reads the key, else has `work` run once however many ask, and stores what it gives. Throws what `work` throws
   /// where nothing stands in, DataError for options that cannot be, or for a computation that waits for itself.
@@ -138,6 +144,8 @@ class Engine {
   /// what there is: also a call that failed may have had its effect. Throws what the server refuses, and, with `strict`
   /// or without a fallback, that it is away.
   virtual bool remotely(const RemoteCall& call, TimePoint until) = 0;
+  /// Such a call has changed the key.
+  virtual void changed(std::string_view key) noexcept = 0;
   /// Would remotely() ask the server now?
   virtual bool is_served_remotely() const noexcept = 0;
   /// What the rooms above keep with this engine.
@@ -149,6 +157,8 @@ class Engine {
   virtual bool flush(TimePoint until) = 0;
   virtual Health health() = 0;
   virtual Stats stats() const = 0;
+  /// From now on `listener`, which must outlive the engine, hears of changes; null: nobody.
+  virtual void listen(ChangeListener* listener) noexcept = 0;
 };
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +18,7 @@
 #include "cascor/cache/backend_choice.hpp"
 #include "cascor/cache/engine.hpp"
 #include "cascor/cache/fallback.hpp"
+#include "cascor/cache/near_cache.hpp"
 #include "cascor/cache/tags.hpp"
 #include "cascor/core/counters.hpp"
 #include "cascor/core/glob.hpp"
@@ -24,10 +26,25 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
+/// Runs `work` when a call is through, however it ends: what it changed is let go of near then. What was read from
+/// Redis while it was under way goes too, and who reads meanwhile may find the one or the other.
+template <class Work>
+class AtEnd {
+ public:
+  explicit AtEnd(Work work) : work_{std::move(work)} {}
+  AtEnd(const AtEnd&) = delete;
+  AtEnd& operator=(const AtEnd&) = delete;
+  ~AtEnd() { work_(); }
+
+ private:
+  Work work_;
+};
+
 /// Nothing here is guarded: each part is safe by itself, the rest never changes.
 template <class CascorWhenUsed = void>
 struct EngineParts {
   using Back = Fallback<CascorWhenUsed>;
+  using Near = NearCache<CascorWhenUsed>;
   using Pending = typename Back::Pending;
   using Serving = typename Back::Serving;
   // Dependent, so that no container of them is made where this is included only.
@@ -37,6 +54,7 @@ struct EngineParts {
   using Writes = Later<std::span<Write>>;
   using Ttls = Later<std::span<const milliseconds>>;
   using Results = Later<std::vector<StoreResult>>;
+  using Keys = Later<std::span<const std::string_view>>;
   using Text = Later<std::string>;
 
   Later<CacheConfig> config;
@@ -51,7 +69,10 @@ struct EngineParts {
   TaggedKeys<CascorWhenUsed> tagged;          // in Redis, by this process
   RemoteStore<CascorWhenUsed> remote;         // with `type: redis`
   Later<std::atomic<bool>> told_away{false};  // without a fallback: was the last line that Redis is away?
-  std::optional<Back> fallback;               // with `type: redis`; last, as its thread uses the rest
+  Later<std::atomic<ChangeListener*>> listener{nullptr};
+  std::optional<Near> near;                       // with `type: redis`, unless it is switched off
+  Later<std::unique_ptr<InvalidationLink>> link;  // with `near`; its thread uses that and the fallback
+  std::optional<Back> fallback;                   // with `type: redis`; last, as its thread uses the rest
 
   explicit EngineParts(const CacheConfig& wanted)
       : config{wanted.checked()},
@@ -64,11 +85,11 @@ struct EngineParts {
         memory{memory_options(config, clock), MemoryObserver<CascorWhenUsed>{memory_counts}} {
     start();
   }
-
   EngineParts(const EngineParts&) = delete;
   EngineParts& operator=(const EngineParts&) = delete;
   ~EngineParts() {
     if (remote.store) remote.store->when_replaced({});  // the fallback goes first
+    if (link) link->close();                            // which may nudge it still
   }
 
   // ---- the beginning
@@ -104,8 +125,29 @@ struct EngineParts {
     if (config.type == CacheType::memory) return log.info("Memory cache enabled (TTL: " + ttl_text(config.ttl) + ")");
     remote = make_remote_store(config, clock);
     fallback.emplace(*remote.store, fallback_options());
+    if (config.near_cache.enabled && remote.make_link) keep_near();
     greet();
-    remote.store->when_replaced([this] { fallback->nudge(); });
+    remote.store->when_replaced([this] {
+      if (link) link->renew();
+      fallback->nudge();
+    });
+  }
+  void keep_near() {
+    typename Near::Options options;
+    options.keys = keys;
+    options.prefixes = config.near_prefixes();
+    options.max_bytes = config.near_cache.max_memory_mb << 20U;
+    options.eviction = config.eviction;
+    if (may_fall_back()) options.stale_for = config.fallback.stale_for;
+    options.clock = clock;
+    options.on_refused = [told = log](const CacheError& why) {
+      told.info(Text{"Near cache not used: "} + why.what() +
+                " (it needs Redis 6, and an account with +client and &__redis__:invalidate)");
+    };
+    options.listener = &listener;
+    near.emplace(std::move(options));
+    link = remote.make_link(
+        {config.near_prefixes(), keys->key_namespace() + "invalidate", [this] { return fallback->live(); }}, *near);
   }
 
   typename Back::Options fallback_options() {
@@ -128,6 +170,9 @@ struct EngineParts {
     options.forget_memory = [this] {
       (void)memory.erase_matching("*");  // what is kept aside stays
       tags.clear();
+      if (!near) return;
+      near->outdate(FlushReason::returned);
+      link->nudge();
     };
     return options;
   }
@@ -254,12 +299,16 @@ struct EngineParts {
     return found;
   }
   // nullopt: Redis came back in between, and took what was here along. A miss is one only where Redis is known to be
-  // away: of a call that ran out of time it is not known whether there is a value.
+  // away: of a call that ran out of time it is not known whether there is a value. What was written here meanwhile
+  // goes before what is near, which is only stale.
   std::optional<Found> found_in_fallback(std::string_view key, const CacheError* why) {
     Found found = found_in_memory(key);
-    const Serving serving = fallback->now().serving;
-    if (!found.held && serving == Serving::redis) return std::nullopt;
-    if (!found.held && serving == Serving::undecided && why != nullptr) return failed(why->share());
+    if (found.held) return found;
+    found = found_stale(key);
+    const Serving serving = fallback->now().serving;  // looked at last: what is near goes when Redis is back
+    if (serving == Serving::redis) return std::nullopt;
+    if (serving == Serving::undecided && why != nullptr) return failed(why->share());
+    if (found.near) found.error = why != nullptr ? why->share() : fallback->state().last_error;
     return found;
   }
   static Found failed(const std::shared_ptr<const CacheError>& error) {
@@ -282,7 +331,74 @@ struct EngineParts {
     return found;
   }
 
+  // ---- near
+
+  bool keeps_near(Prefix prefix) const noexcept { return near && near->covers(prefix); }
+  Found found_near(std::string_view key) {
+    Found found;
+    Now now{*clock};
+    found.near = near->fresh(key, now);
+    if (found.near) tell_near(found, CacheStatus::hit, now());
+    return found;
+  }
+  Found found_stale(std::string_view key) {
+    Found found;
+    if (!keeps_near(keys->prefix_of(key))) return found;
+    Now now{*clock};
+    found.near = near->stale(key, now);
+    if (found.near) tell_near(found, CacheStatus::stale, now());
+    return found;
+  }
+  static void tell_near(Found& found, CacheStatus status, TimePoint now) {
+    found.facts.status = status;
+    found.facts.tier = CacheTier::memory;
+    found.facts.age = std::chrono::floor<milliseconds>(now - found.near.stored_at());
+    found.facts.ttl = time_left(found.near->expires, now);
+  }
+  // A read that fills the near cache, by the same round trip.
+  Found load_near(std::string_view key, Deadline by) {
+    const typename Near::Loading loading{*near, key};
+    return loaded(loading, std::move(remote.store->get_with_ttl({&key, 1}, 1, by).front()));
+  }
+  Found loaded(const typename Near::Loading& loading, StoreAnswer answer) {
+    const auto ttl = answer.ttl;
+    Found found = found_in_redis(std::move(answer));
+    if (found.error) return found;
+    if (ttl && *ttl != no_expiry) found.facts.ttl = ttl;
+    found.near = near->finish(loading, found.bytes, ttl);
+    return found;
+  }
+  // Keys that are not near, in one round trip; `all` has a place for each key, and those that are near in theirs.
+  void load_many(Keys wanted, Later<std::vector<Found>>& all, Deadline by);
+
+  void forget_near(Prefix prefix, std::string_view key) {
+    if (keeps_near(prefix)) near->forget(key);
+  }
+  // Of a change made here: the server tells of it too where the link covers it, and that is told.
+  void tell_changed(Prefix prefix, std::string_view key) const noexcept {
+    ChangeListener* const hears = listener.load(std::memory_order_acquire);
+    if (hears != nullptr && !(keeps_near(prefix) && near->link_is_up())) hears->key_changed(key);
+  }
+
+  void add_near_to(NearStats& stats) const {
+    if (!near) return;
+    stats.link = to_string(link->state());
+    near->add_to(stats);
+  }
+
   // ---- writing
+
+  // What matches and is no key of the library's own, in memory.
+  std::size_t erase_here(const std::string& pattern) {
+    Later<std::vector<std::string>> told;
+    if (listener.load(std::memory_order_acquire) != nullptr) {
+      const auto matches = [&](std::string_view key) { return keys->is_cached(key) && glob_match(pattern, key); };
+      told = memory.keys_matching(matches, std::numeric_limits<std::size_t>::max());
+    }
+    const std::size_t erased = memory.erase_matching(pattern);
+    for (const std::string& key : told) tell_changed(keys->prefix_of(key), key);
+    return erased;
+  }
 
   static const std::shared_ptr<const CacheError>& unmet_condition() {
     static const std::shared_ptr<const CacheError> why = std::make_shared<const Later<DataError>>(
@@ -352,6 +468,35 @@ struct EngineParts {
     }
   }
 };
+
+template <class CascorWhenUsed>
+void EngineParts<CascorWhenUsed>::load_many(Keys wanted, Later<std::vector<Found>>& all, Deadline by) {
+  all.assign(wanted.size(), Found{});
+  Later<std::vector<std::size_t>> places;  // of those that are not near; first those that will be
+  Later<std::vector<std::size_t>> plain;
+  Later<std::deque<typename Near::Loading>> loads;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (!keeps_near(keys->prefix_of(wanted[i]))) {
+      plain.push_back(i);
+      continue;
+    }
+    all[i] = found_near(wanted[i]);
+    if (all[i].near) continue;
+    link->open();
+    loads.emplace_back(*near, wanted[i]);
+    places.push_back(i);
+  }
+  places.insert(places.end(), plain.begin(), plain.end());
+  if (places.empty()) return;
+  Later<std::vector<std::string_view>> asked;
+  asked.reserve(places.size());
+  for (const std::size_t place : places) asked.push_back(wanted[place]);
+  auto answers =
+      loads.empty() ? remote.store->get_many(asked, by) : remote.store->get_with_ttl(asked, loads.size(), by);
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    all[places[i]] = i < loads.size() ? loaded(loads[i], std::move(answers[i])) : found_in_redis(std::move(answers[i]));
+  }
+}
 
 template <class CascorWhenUsed>
 auto EngineParts<CascorWhenUsed>::write_remotely(Writes writes, Ttls ttls_of_writes, Deadline by) -> Results {

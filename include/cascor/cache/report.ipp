@@ -29,6 +29,8 @@ CASCOR_CACHE_DEF std::string iso8601(WallTime time) {
 
 CASCOR_CACHE_FN Dependent<json, CascorWhenUsed> counted(const PrefixStats& stats) {
   return {{"hits", stats.hits},
+          {"memory_hits", stats.memory_hits},
+          {"redis_hits", stats.redis_hits},
           {"misses", stats.misses},
           {"stale", stats.stale},
           {"errors", stats.errors},
@@ -103,6 +105,19 @@ CASCOR_CACHE_DEF void to_json(json& out, const BasicStats<CascorWhenUsed>& stats
   result["write_behind"] = detail::Dependent<json, CascorWhenUsed>{
       {"pending", behind.pending}, {"queued", behind.queued},   {"conflated", behind.conflated}, {"sent", behind.sent},
       {"kept", behind.kept},       {"refused", behind.refused}, {"waits", behind.waits}};
+  const NearStats& near = stats.near_cache;
+  result["near_cache"] = detail::Dependent<json, CascorWhenUsed>{{"link", near.link},
+                                                                 {"entries", near.entries},
+                                                                 {"bytes", near.bytes},
+                                                                 {"evictions", near.evictions},
+                                                                 {"invalidations", near.invalidations},
+                                                                 {"demotions", near.demotions},
+                                                                 {"overtaken", near.overtaken},
+                                                                 {"flushes",
+                                                                  {{"link_up", near.flushes.link_up},
+                                                                   {"server", near.flushes.server},
+                                                                   {"returned", near.flushes.returned},
+                                                                   {"command", near.flushes.command}}}};
 }
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI

@@ -7,93 +7,12 @@
 #include <optional>
 #include <utility>
 
-#include "cascor/cache/computations.hpp"
-#include "cascor/cache/engine_health.hpp"
-#include "cascor/cache/engine_parts.hpp"
-#include "cascor/cache/parts_above.hpp"
 #include "cascor/cache/tiered_engine.hpp"
-#include "cascor/cache/write_behind.hpp"
-#include "cascor/core/events.hpp"
+#include "cascor/cache/tiered_engine_class.hpp"
+#include "cascor/redis/command_rules.hpp"
 #include "cascor/redis/server_error.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
-
-// The engine: each member is defined below.
-template <class CascorWhenUsed>
-class TieredEngine final : public Engine {
-  template <class T>
-  using Later = Dependent<T, CascorWhenUsed>;
-  using AllFound = Later<std::vector<Found>>;
-  using Results = Later<std::vector<StoreResult>>;
-  using Keys = Later<std::vector<std::string>>;
-  using Left = Later<std::optional<milliseconds>>;
-  using Counted = Later<CacheResult<std::int64_t>>;
-
- public:
-  explicit TieredEngine(const CacheConfig& config) : parts_{config} {}
-  // What is computed in the background may use the engine to its end.
-  ~TieredEngine() override { computations_.stop(); }
-
-  const KeySpace& key_space() const noexcept override { return *parts_.keys; }
-  const CacheConfig& config() const noexcept override { return parts_.config; }
-  const Log& log() const noexcept override { return parts_.log; }
-  const Clock& clock() const noexcept override { return *parts_.clock; }
-  bool keeps_decoded() const noexcept override { return !parts_.is_remote(); }
-  Found read(Prefix prefix, std::string_view key, TimePoint until) override;
-  AllFound read_many(std::span<const std::string_view> keys, TimePoint until) override;
-  void count_read(Prefix prefix, CacheStatus status) noexcept override;
-  void remember(std::string_view key, const CacheHandle<StoredValue>& held, StoredValue value) noexcept override;
-  ComputeAnswer get_or_compute(Prefix prefix, std::string_view key, Computation& work, const ComputeOptions& options,
-                               TimePoint until) override {
-    return computations_.get_or_compute(prefix, key, work, options, until);
-  }
-  Results write(std::span<Write> writes, TimePoint until) override;
-  bool erase(std::string_view key, TimePoint until) override;
-  bool contains(std::string_view key, TimePoint until) override;
-  Left ttl(std::string_view key, TimePoint until) override;
-  bool touch(Prefix prefix, std::string_view key, Ttl ttl, TimePoint until) override;
-  Counted increment(Prefix prefix, std::string_view key, std::int64_t by, Ttl ttl, TimePoint until) override;
-  std::size_t erase_matching(const std::string& pattern, TimePoint until) override;
-  std::size_t erase_tagged(const std::string& tag, TimePoint until) override;
-  std::vector<std::string> keys_matching(const std::string& pattern, std::size_t limit, TimePoint until) override;
-  Reply command(std::span<const std::string_view> arguments, TimePoint until) override;
-  std::size_t publish(std::string_view channel, std::string_view payload, EventSink& here, TimePoint until) override;
-  EventBus* events() noexcept override { return parts_.remote.events.get(); }
-  bool remotely(const RemoteCall& call, TimePoint until) override { return parts_.remotely(call, until); }
-  bool is_served_remotely() const noexcept override { return parts_.is_remote() && parts_.fallback->live(); }
-  PartsAbove<>& above() noexcept override { return above_; }
-  Deadline deadline(TimePoint until) const override { return parts_.deadline(until); }
-  bool flush(TimePoint until) override;
-  BasicHealth<CascorWhenUsed> health() override { return health_of(parts_, behind_.stats().pending); }
-  BasicStats<CascorWhenUsed> stats() const override;
-
- private:
-  using Parts = EngineParts<CascorWhenUsed>;
-  using Pending = typename Parts::Pending;
-  using Why = const CacheError*;
-
-  // Runs a call; what it throws is counted as an error of the prefix before it goes on to the caller.
-  template <class Call>
-  auto counting(Prefix prefix, Count what, const Call& call) {
-    try {
-      return call();
-    } catch (const CacheError& error) {
-      if (error.code() != ErrorCode::data) parts_.counters.add(prefix, what);
-      throw;
-    }
-  }
-
-  template <class There, class Here, class Waiting, class Queued>
-  std::size_t erase_many(TimePoint until, const There& there, const Here& here, const Waiting& waiting,
-                         const Queued& queued);
-  AllFound read_all(std::span<const std::string_view> keys, TimePoint until);
-  Results write_now(std::span<Write> writes, const Later<std::vector<milliseconds>>& ttls, TimePoint until);
-  Parts parts_;
-  Computations<CascorWhenUsed> computations_{parts_, *this};
-  Later<std::atomic<bool>> told_unpublished_{false};  // was the last thing that was said of publishing that it fails?
-  WriteBehind<CascorWhenUsed> behind_{parts_};        // what it sends goes through the rest
-  PartsAbove<CascorWhenUsed> above_;                  // last: it uses the rest
-};
 
 template <class CascorWhenUsed>
 Found TieredEngine<CascorWhenUsed>::read(Prefix prefix, std::string_view key, TimePoint until) {
@@ -103,23 +22,39 @@ Found TieredEngine<CascorWhenUsed>::read(Prefix prefix, std::string_view key, Ti
     none.facts.status = CacheStatus::disabled;
     return none;
   }
-  if (!p.is_remote()) {
-    // Two clock reads cost as much as half a hit: one in 64 is timed.
-    thread_local std::uint32_t turn = 0;
-    if (++turn % 64 != 0) return p.found_in_memory(key);
-  }
+  // Two clock reads cost as much as half a hit in memory: one in 64 is timed.
+  thread_local std::uint32_t turn = 0;
+  const bool timed = ++turn % 64 == 0;
+  if (!p.is_remote() && !timed) return p.found_in_memory(key);
   if (behind_.any()) {
     if (auto queued = behind_.find(key)) return std::move(*queued);
   }
+  const bool near = p.keeps_near(prefix);
+  if (near && !timed) {
+    Found found = near_hit(key);
+    if (found.near) return found;
+  }
   const auto start = std::chrono::steady_clock::now();
-  Found found = !p.is_remote() ? p.found_in_memory(key) : counting(prefix, Count::read_error, [&] {
+  Found found = !p.is_remote() ? p.found_in_memory(key) : near && timed ? near_hit(key) : Found{};
+  if (p.is_remote() && !found.near) found = read_remotely(prefix, key, until);
+  p.counters.took_get(prefix, std::chrono::steady_clock::now() - start);
+  return found;
+}
+
+template <class CascorWhenUsed>
+Found TieredEngine<CascorWhenUsed>::read_remotely(Prefix prefix, std::string_view key, TimePoint until) {
+  Parts& p = parts_;
+  return counting(prefix, Count::read_error, [&] {
     return p.template served<Found>(
-        until, [&](Deadline by) { return p.found_in_redis(p.remote.store->get(key, by)); },
+        until,
+        [&](Deadline by) {
+          if (!p.keeps_near(prefix)) return p.found_in_redis(p.remote.store->get(key, by));
+          p.link->open();
+          return p.load_near(key, by);
+        },
         [&](Why why) { return p.found_in_fallback(key, why); },
         [](const CacheError& error) { return Parts::failed(error.share()); });
   });
-  p.counters.took_get(prefix, std::chrono::steady_clock::now() - start);
-  return found;
 }
 
 template <class CascorWhenUsed>
@@ -162,10 +97,7 @@ auto TieredEngine<CascorWhenUsed>::read_all(std::span<const std::string_view> ke
         until,
         [&](Deadline by) {
           AllFound all;
-          all.reserve(keys.size());
-          for (auto& answer : p.remote.store->get_many(keys, by)) {
-            all.push_back(p.found_in_redis(std::move(answer)));
-          }
+          p.load_many(keys, all, by);
           return all;
         },
         [&](Why why) -> std::optional<AllFound> {
@@ -183,9 +115,12 @@ auto TieredEngine<CascorWhenUsed>::read_all(std::span<const std::string_view> ke
 }
 
 template <class CascorWhenUsed>
-void TieredEngine<CascorWhenUsed>::count_read(Prefix prefix, CacheStatus status) noexcept {
+void TieredEngine<CascorWhenUsed>::count_read(Prefix prefix, CacheStatus status, CacheTier tier) noexcept {
   switch (status) {
-    case CacheStatus::hit: return parts_.counters.add(prefix, Count::hit);
+    case CacheStatus::hit:
+      parts_.counters.add(prefix, Count::hit);
+      if (tier == CacheTier::redis) parts_.counters.add(prefix, Count::redis_hit);
+      return;
     case CacheStatus::stale: return parts_.counters.add(prefix, Count::stale);
     case CacheStatus::error: return parts_.counters.add(prefix, Count::read_error);
     case CacheStatus::miss: return parts_.counters.add(prefix, Count::miss);
@@ -194,13 +129,12 @@ void TieredEngine<CascorWhenUsed>::count_read(Prefix prefix, CacheStatus status)
 }
 
 template <class CascorWhenUsed>
-void TieredEngine<CascorWhenUsed>::remember(std::string_view key, const StoredHandle& held,
-                                            StoredValue value) noexcept {
-  // In Redis's place memory keeps bytes only: its entries come and go under the fallback's lock, where no destructor of
-  // an application's type may run.
-  if (parts_.is_remote()) return;
+void TieredEngine<CascorWhenUsed>::remember(std::string_view key, const Found& found, StoredValue value) noexcept {
   try {
-    (void)parts_.memory.replace(key, held, std::move(value));
+    if (found.near) return parts_.near->remember(key, found.near, std::move(value));
+    // In Redis's place memory keeps bytes only: its entries come and go under the fallback's lock, where no destructor
+    // of an application's type may run.
+    if (!parts_.is_remote()) (void)parts_.memory.replace(key, found.held, std::move(value));
   } catch (...) {  // no memory for a second form: the next reader decodes again
   }
 }
@@ -239,6 +173,7 @@ auto TieredEngine<CascorWhenUsed>::write(std::span<Write> writes, TimePoint unti
   for (std::size_t i = 0; i < writes.size(); ++i) {
     p.counters.took_set(writes[i].prefix, took);
     if (results[i].error() == Parts::unmet_condition().get()) continue;
+    p.tell_changed(writes[i].prefix, writes[i].key);
     p.counters.add(writes[i].prefix,
                    results[i] || results[i].tier() != CacheTier::none ? Count::set : Count::write_error);
   }
@@ -253,6 +188,9 @@ auto TieredEngine<CascorWhenUsed>::write_now(std::span<Write> writes, const Late
     if (!behind_.is_settled(write.key, until))
       return Results(writes.size(), StoreResult{behind_.too_long(write.prefix)});
   }
+  const AtEnd forget{[&] {
+    for (const Write& write : writes) p.forget_near(write.prefix, write.key);
+  }};
   // Sent twice, a write where there is none would find what it wrote itself.
   const bool once =
       std::any_of(writes.begin(), writes.end(), [](const Write& w) { return w.only_if == OnlyIf::absent; });
@@ -278,8 +216,12 @@ bool TieredEngine<CascorWhenUsed>::erase(std::string_view key, TimePoint until) 
   Parts& p = parts_;
   if (!p.config.enabled) return false;
   const auto change = computations_.removing(key, until);
-  if (!p.is_remote()) return p.memory.erase(key);
   const Prefix prefix = p.keys->prefix_of(key);
+  const AtEnd forget{[&] {
+    p.forget_near(prefix, key);
+    p.tell_changed(prefix, key);
+  }};
+  if (!p.is_remote()) return p.memory.erase(key);
   if (!behind_.is_settled(key, until)) {
     const bool erased = behind_.remove(key) != 0;  // of this process at once, of Redis when its turn comes
     (void)behind_.too_long(prefix);
@@ -315,7 +257,12 @@ bool TieredEngine<CascorWhenUsed>::contains(std::string_view key, TimePoint unti
     if (const auto queued = behind_.find(key)) return queued->bytes != nullptr;
   }
   return p.template served<bool>(
-      until, [&](Deadline by) { return p.remote.store->contains(key, by); },
+      until,
+      [&](Deadline by) {
+        const bool there = p.remote.store->contains(key, by);
+        if (!there) p.forget_near(p.keys->prefix_of(key), key);  // the server has said so
+        return there;
+      },
       [&](Why) -> std::optional<Later<bool>> {
         const bool there = p.memory.contains(key);
         if (!there && p.fallback->live()) return std::nullopt;
@@ -335,7 +282,12 @@ auto TieredEngine<CascorWhenUsed>::ttl(std::string_view key, TimePoint until) ->
     }
   }
   return p.template served<Left>(
-      until, [&](Deadline by) { return p.remote.store->ttl(key, by); },
+      until,
+      [&](Deadline by) {
+        const Left left = p.remote.store->ttl(key, by);
+        if (!left) p.forget_near(p.keys->prefix_of(key), key);
+        return left;
+      },
       [&](Why) -> std::optional<Left> {
         const Left left = p.memory.ttl(key);
         return !left && p.fallback->live() ? std::nullopt : std::optional{left};
@@ -349,6 +301,7 @@ bool TieredEngine<CascorWhenUsed>::touch(Prefix prefix, std::string_view key, Tt
   if (!p.config.enabled) return false;
   const milliseconds resolved = ttl.resolve(p.ttl_of(prefix), p.clock->now());
   if (!p.is_remote()) return p.memory.touch(key, resolved);
+  const AtEnd forget{[&] { p.forget_near(prefix, key); }};
   if (!behind_.is_settled(key, until)) {
     (void)behind_.too_long(prefix);
     return false;
@@ -382,6 +335,7 @@ auto TieredEngine<CascorWhenUsed>::increment(Prefix prefix, std::string_view key
   const auto counted = [&](std::int64_t sum, CacheTier tier, std::shared_ptr<const CacheError> why = nullptr) {
     facts = {CacheStatus::hit, tier, milliseconds{0}, resolved == no_expiry ? std::nullopt : std::optional{resolved}};
     p.counters.add(prefix, Count::set);
+    p.tell_changed(prefix, key);
     return Counted{std::make_shared<const Later<std::int64_t>>(sum), facts, std::move(why)};
   };
   const auto refused = [&](const CacheError& error) {
@@ -389,6 +343,7 @@ auto TieredEngine<CascorWhenUsed>::increment(Prefix prefix, std::string_view key
     p.counters.add(prefix, Count::write_error);
     return Counted{facts, error.share()};
   };
+  const AtEnd forget{[&] { p.forget_near(prefix, key); }};
   return counting(prefix, Count::write_error, [&] {
     try {
       if (!p.is_remote()) return counted(p.increment_in_memory(key, by, resolved), CacheTier::memory);
@@ -426,21 +381,28 @@ std::size_t TieredEngine<CascorWhenUsed>::erase_matching(const std::string& patt
   Parts& p = parts_;
   const auto change = computations_.removing_matching(pattern, until);
   const auto may_erase = [&p](std::string_view key) { return p.keys->is_cached(key); };
+  const AtEnd forget{[&] {
+    if (p.near) p.near->forget_matching(pattern);
+  }};
   return erase_many(
       until, [&](const auto& next) { return p.remote.store->erase_matching(pattern, may_erase, next); },
-      [&] { return p.memory.erase_matching(pattern); }, [&](Pending& pending) { pending.invalidate(pattern); },
+      [&] { return p.erase_here(pattern); }, [&](Pending& pending) { pending.invalidate(pattern); },
       [&] { return behind_.remove_matching(pattern); });
 }
 
 template <class CascorWhenUsed>
 std::size_t TieredEngine<CascorWhenUsed>::erase_tagged(const std::string& tag, TimePoint until) {
   Parts& p = parts_;
+  Keys gone;
   const auto may_erase = [&](std::string_view key) {
     if (!p.keys->is_cached(key)) return false;
     (void)computations_.removing(key, until);  // nothing older is stored from now on, nor stands in
+    if (p.near) gone.emplace_back(key);
     return true;
   };
-  Keys gone;
+  const AtEnd forget{[&] {
+    for (const auto& key : gone) p.forget_near(p.keys->prefix_of(key), key);
+  }};
   const std::size_t erased = erase_many(
       until, [&](const auto& next) { return p.remote.store->erase_tagged(tag, may_erase, next); },
       [&] { return p.erase_tagged_here(tag, gone); }, [&](Pending& pending) { pending.invalidate_tag(tag); },
@@ -513,6 +475,12 @@ Reply TieredEngine<CascorWhenUsed>::command(std::span<const std::string_view> ar
     return reply;
   };
   (void)behind_.settle_all(until);
+  // What it changes, and what it says of a key that it reads, is known by its arguments, unless it may be anything.
+  const AtEnd forget{[&] {
+    if (!p.near) return;
+    if (redis::may_change_anything(arguments)) return p.near->flush(FlushReason::command);
+    for (const std::string_view word : arguments) p.forget_near(p.keys->prefix_of(word), word);
+  }};
   return p.template served<Reply>(
       until,
       [&](Deadline by) {
@@ -570,6 +538,7 @@ auto TieredEngine<CascorWhenUsed>::stats() const -> BasicStats<CascorWhenUsed> {
   computations_.add_to(stats);
   if (parts_.is_remote()) stats.redis = parts_.remote.store->stats();
   stats.write_behind = behind_.stats();
+  parts_.add_near_to(stats.near_cache);
   return stats;
 }
 

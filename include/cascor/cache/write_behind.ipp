@@ -272,6 +272,10 @@ void WriteBehind<CascorWhenUsed>::pause(std::unique_lock<std::mutex>& lock, mill
 
 template <class CascorWhenUsed>
 auto WriteBehind<CascorWhenUsed>::send(const Chunk& chunk, TimePoint now) -> Sent {
+  // Before they leave the queue, which has answered for them so far.
+  const AtEnd forget{[&] {
+    for (const Entry* entry : chunk) parts_.forget_near(entry->prefix, entry->key);
+  }};
   try {
     if (chunk.front()->is_removal_at(now)) {
       send_removals(chunk);

@@ -40,9 +40,9 @@ class Histogram {
   std::array<std::atomic<std::uint64_t>, 256> buckets_{};
 };
 
-/// What Counters counts; the order is that of PrefixStats.
-enum class Count : unsigned char { hit, miss, stale, read_error, write_error, set };
-inline constexpr std::size_t count_kinds = 6;
+/// What Counters counts; a `redis_hit` is a `hit` too.
+enum class Count : unsigned char { hit, miss, stale, read_error, write_error, set, redis_hit };
+inline constexpr std::size_t count_kinds = 7;
 
 /// Counts by prefix. add() is one relaxed add on a line that few threads share; safe from any thread.
 class Counters {

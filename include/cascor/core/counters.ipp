@@ -52,6 +52,8 @@ CASCOR_CACHE_DEF BasicStats<CascorWhenUsed> Counters::summary() const {
     const auto of = [&counts](Count what) { return counts[static_cast<std::size_t>(what)]; };
     PrefixStats one;
     one.hits = of(Count::hit);
+    one.redis_hits = std::min(of(Count::redis_hit), one.hits);  // counted one after the other
+    one.memory_hits = one.hits - one.redis_hits;
     one.misses = of(Count::miss);
     one.stale = of(Count::stale);
     one.errors = of(Count::read_error) + of(Count::write_error);
@@ -69,6 +71,8 @@ CASCOR_CACHE_DEF BasicStats<CascorWhenUsed> Counters::summary() const {
       all_set[i] += set[i];
     }
     all.hits += one.hits;
+    all.redis_hits += one.redis_hits;
+    all.memory_hits += one.memory_hits;
     all.misses += one.misses;
     all.stale += one.stale;
     all.errors += one.errors;

@@ -57,6 +57,8 @@ class InvalidationLink {
   virtual void open() noexcept = 0;
   /// Tries at once, rather than after its pause, to make it again.
   virtual void nudge() noexcept = 0;
+  /// Leaves the server that it is with: another one has taken its place.
+  virtual void renew() noexcept = 0;
   /// For good. Nothing is told any more once it returns.
   virtual void close() noexcept = 0;
   virtual LinkState state() const noexcept = 0;

@@ -21,6 +21,8 @@ struct Latency {
 /// What has been counted since the manager was made: of one prefix, or of all.
 struct PrefixStats {
   std::uint64_t hits = 0;         ///< reads that gave a fresh value
+  std::uint64_t memory_hits = 0;  ///< of these, those that memory answered
+  std::uint64_t redis_hits = 0;   ///< and those that asked Redis
   std::uint64_t misses = 0;       ///< reads that found none
   std::uint64_t stale = 0;        ///< reads that gave a value past its time
   std::uint64_t errors = 0;       ///< reads and writes that failed
@@ -73,6 +75,24 @@ struct ComputeStats {
   std::uint64_t not_stored = 0;     ///< values that were overtaken, or that the backend did not take
 };
 
+/// The near cache, for stats(); all zero where there is none.
+struct NearStats {
+  std::string link = "OFF";         ///< "OFF": no near cache; "UNOPENED": nothing was read yet that it would keep;
+                                    ///< "CONNECTING", "UP"; "REFUSED": the server or the account cannot track
+  std::uint64_t entries = 0;        ///< held now, those included that are only there to be served stale
+  std::uint64_t bytes = 0;          ///< charged for them
+  std::uint64_t evictions = 0;      ///< entries that there was no room for
+  std::uint64_t invalidations = 0;  ///< keys that the server said had changed
+  std::uint64_t demotions = 0;      ///< entries that became stale by one
+  std::uint64_t overtaken = 0;      ///< values not kept, as their key changed while they were being read
+  struct Flushes {
+    std::uint64_t link_up = 0;   ///< the link came up: what changed before was not told
+    std::uint64_t server = 0;    ///< FLUSHALL, FLUSHDB
+    std::uint64_t returned = 0;  ///< Redis came back
+    std::uint64_t command = 0;   ///< a command of this cache may have changed anything
+  } flushes;
+};
+
 /// The whole, and by prefix under the names "metrics", "topology", "session", "history", "control" and "other".
 template <class CascorWhenUsed = void>
 struct BasicStats : PrefixStats {
@@ -80,6 +100,7 @@ struct BasicStats : PrefixStats {
   ComputeStats compute;
   RemoteStats redis;  ///< all zero where memory is the backend
   WriteBehindStats write_behind;
+  NearStats near_cache;
 };
 using Stats = BasicStats<>;
 

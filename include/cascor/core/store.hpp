@@ -36,10 +36,13 @@ struct StoreOutcome {
   std::shared_ptr<const CacheError> error;
 };
 
-/// One entry read: its bytes, or nothing where there is none; `error` where this key's answer was one.
+/// One entry read: its bytes, or nothing where there is none; `error` where this key's answer was one. `ttl` is what
+/// was left of its life just after it was read, no_expiry where it does not expire; nothing where it was not asked for,
+/// or the entry was gone by then.
 struct StoreAnswer {
   std::optional<std::string> bytes;
   std::shared_ptr<const CacheError> error;
+  std::optional<milliseconds> ttl;
 };
 
 /// What a server tells of itself, for health().
@@ -64,6 +67,11 @@ class KeyValueStore {
   /// One round trip each, but for batches over the engine's bound. Answers stand in the order asked.
   virtual StoreAnswer get(std::string_view key, Deadline by) = 0;
   virtual std::vector<StoreAnswer> get_many(std::span<const std::string_view> keys, Deadline by) = 0;
+  /// The same, and the TTL of the first `asking` of them. An engine that cannot tell leaves them out.
+  virtual std::vector<StoreAnswer> get_with_ttl(std::span<const std::string_view> keys, std::size_t /*asking*/,
+                                                Deadline by) {
+    return get_many(keys, by);
+  }
   virtual std::vector<StoreOutcome> set_many(std::span<const StoreEntry> entries, Deadline by) = 0;
   /// How many of them were there.
   virtual std::size_t erase_many(std::span<const std::string_view> keys, Deadline by) = 0;

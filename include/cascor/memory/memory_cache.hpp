@@ -277,6 +277,15 @@ class MemoryCache {
   bool publish(const Load& load, Value value, Ttl ttl = {}) {
     return put_now(hash_(load.key()), load.key(), std::move(value), ttl, {.load = &load}) == SetOutcome::stored;
   }
+  /// The same with times that are known: it counts as stored at `stored` and ends at `expires`, in the future.
+  bool publish(const Load& load, Value value, TimePoint stored, TimePoint expires) {
+    return put(hash_(load.key()), load.key(), std::move(value), stored, expires, {.load = &load}) == SetOutcome::stored;
+  }
+  /// Loads of the key that are under way are overtaken; what is there stays. O(1).
+  void overtake(std::string_view key) noexcept {
+    const std::uint64_t hash = hash_(key);
+    shard(hash).overtake(key);
+  }
 
   /// Gives back the memory of entries that have expired or were invalidated, `most` at most, which no other operation
   /// has come to since; how many. Misses and insertions remove a few each, some overwrites and now and then a hit too,

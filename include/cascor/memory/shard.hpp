@@ -223,6 +223,10 @@ class alignas(64) Shard {
     const Locked locked{lock_};
     loads_.remove(load);
   }
+  void overtake(std::string_view key) noexcept {
+    const Locked locked{lock_};
+    loads_.overtake(key);
+  }
 
   /// Was a live entry of the key removed? One that has expired leaves too, and does not count.
   bool erase(std::uint64_t hash, std::string_view key, Now& now, Out& out) {

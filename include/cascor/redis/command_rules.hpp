@@ -19,6 +19,10 @@ struct CommandRule {
 /// waits (BLPOP, WAIT, XREAD … BLOCK) and one that may answer much goes on a connection of its own.
 CASCOR_CACHE_FN CommandRule rule_for(std::span<const std::string_view> arguments) noexcept;
 
+/// May the command change keys that are not among its arguments? Scripts, functions and modules' commands may, and what
+/// concerns whole databases.
+CASCOR_CACHE_FN bool may_change_anything(std::span<const std::string_view> arguments) noexcept;
+
 }  // namespace cascor::inline CASCOR_CACHE_ABI::redis
 
 #if !defined(CASCOR_CACHE_COMPILED)

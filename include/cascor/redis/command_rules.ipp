@@ -34,6 +34,10 @@ inline constexpr std::string_view quick_commands =
     " LPUSH RPUSH LPUSHX RPUSHX LPOP RPOP LSET LMOVE RPOPLPUSH SPOP SMOVE ZADD ZINCRBY ZPOPMIN ZPOPMAX"
     " XADD XACK XDEL PUBLISH SPUBLISH PFADD RENAME RENAMENX COPY ";
 
+// What may change keys that it does not name.
+inline constexpr std::string_view wide_commands =
+    " EVAL EVALSHA FCALL FLUSHALL FLUSHDB SWAPDB DEBUG REPLICAOF SLAVEOF FAILOVER ";
+
 CASCOR_CACHE_FN bool lists(std::string_view list, std::string_view word) noexcept {
   if (word.empty() || word.find(' ') != std::string_view::npos) return false;
   for (std::size_t at = list.find(word); at != std::string_view::npos; at = list.find(word, at + 1)) {
@@ -94,6 +98,13 @@ CASCOR_CACHE_DEF CommandRule rule_for(std::span<const std::string_view> argument
   // The second of two that look at the expiry answers for the first.
   if (name.text().find("EXPIRE") != std::string_view::npos && arguments.size() > 3) rule.repeat = Repeat::unsafe;
   return rule;
+}
+
+CASCOR_CACHE_DEF bool may_change_anything(std::span<const std::string_view> arguments) noexcept {
+  if (arguments.empty()) return false;
+  detail::UpperCase name;
+  name.append(arguments[0]);
+  return name.text().find('.') != std::string_view::npos || detail::lists(detail::wide_commands, name.text());
 }
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::redis

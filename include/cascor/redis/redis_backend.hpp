@@ -30,6 +30,8 @@ class RedisBackend final : public KeyValueStore {
   StoreAnswer get(std::string_view key, Deadline by) override;
   std::vector<cascor::detail::Dependent<StoreAnswer, CascorWhenUsed>> get_many(std::span<const std::string_view> keys,
                                                                                Deadline by) override;
+  std::vector<cascor::detail::Dependent<StoreAnswer, CascorWhenUsed>> get_with_ttl(
+      std::span<const std::string_view> keys, std::size_t asking, Deadline by) override;
   std::vector<cascor::detail::Dependent<StoreOutcome, CascorWhenUsed>> set_many(std::span<const StoreEntry> entries,
                                                                                 Deadline by) override;
   std::size_t erase_many(std::span<const std::string_view> keys, Deadline by) override;

@@ -76,6 +76,13 @@ CASCOR_CACHE_FN std::size_t bytes_to_set(std::span<const StoreEntry> entries) no
   return bytes;
 }
 
+// What PTTL said: nothing where there is no such key, or no answer. A key that is in its last millisecond has 0 left,
+// which is not "no expiry".
+CASCOR_CACHE_FN std::optional<milliseconds> ttl_in(const Reply& reply) {
+  if (reply.kind != Reply::Kind::integer || reply.integer == -2) return std::nullopt;
+  return reply.integer < 0 ? no_expiry : milliseconds{std::max<std::int64_t>(reply.integer, 1)};
+}
+
 }  // namespace detail
 
 template <class CascorWhenUsed>
@@ -123,17 +130,36 @@ StoreAnswer RedisBackend<CascorWhenUsed>::get(std::string_view key, Deadline by)
   batch.add({Answer::string}, "GET", key);
   Reply reply;
   run(batch, {&reply, 1}, {}, by);
-  if (reply.is_error()) return {std::nullopt, server_error(reply.text)};
+  if (reply.is_error()) return {std::nullopt, server_error(reply.text), {}};
   if (reply.is_nil()) return {};
-  return {std::move(reply.text), nullptr};
+  return {std::move(reply.text), nullptr, {}};
 }
 
 template <class CascorWhenUsed>
 std::vector<cascor::detail::Dependent<StoreAnswer, CascorWhenUsed>> RedisBackend<CascorWhenUsed>::get_many(
     std::span<const std::string_view> keys, Deadline by) {
+  return get_with_ttl(keys, 0, by);
+}
+
+template <class CascorWhenUsed>
+std::vector<cascor::detail::Dependent<StoreAnswer, CascorWhenUsed>> RedisBackend<CascorWhenUsed>::get_with_ttl(
+    std::span<const std::string_view> keys, std::size_t asking, Deadline by) {
   std::vector<cascor::detail::Dependent<StoreAnswer, CascorWhenUsed>> answers;
   answers.reserve(keys.size());
   Batch<CascorWhenUsed> batch;
+  if (keys.size() == 1 && asking == 1) {  // the common case needs no vector but the answer's
+    std::array<Reply, 2> replies;
+    batch.add({Answer::string}, "GET", keys[0]).add({Answer::integer}, "PTTL", keys[0]);
+    run(batch, replies, {}, by);
+    StoreAnswer& answer = answers.emplace_back();
+    if (replies[0].is_error()) {
+      answer.error = server_error(replies[0].text);
+    } else if (!replies[0].is_nil()) {
+      answer.bytes = std::move(replies[0].text);
+      answer.ttl = detail::ttl_in(replies[1]);
+    }
+    return answers;
+  }
   std::vector<cascor::detail::Dependent<std::string_view, CascorWhenUsed>> arguments;
   for (std::size_t at = 0; at < keys.size(); at += detail::keys_a_batch) {
     const auto some = keys.subspan(at, std::min(detail::keys_a_batch, keys.size() - at));
@@ -142,16 +168,22 @@ std::vector<cascor::detail::Dependent<StoreAnswer, CascorWhenUsed>> RedisBackend
     batch.add_words({Answer::array, some.size()}, arguments);
   }
   if (batch.commands() == 0) return answers;
-  for (Reply& reply : run(batch, {.may_share = keys.size() <= detail::keys_to_share}, by)) {
+  const std::size_t reads = batch.commands();
+  for (const std::string_view key : keys.first(asking)) batch.add({Answer::integer}, "PTTL", key);
+  std::vector<Reply> replies = run(batch, {.may_share = keys.size() <= detail::keys_to_share}, by);
+  for (Reply& reply : std::span{replies}.first(reads)) {
     const std::size_t expected = std::min(detail::keys_a_batch, keys.size() - answers.size());
     if (reply.is_error()) {
-      answers.insert(answers.end(), expected, StoreAnswer{std::nullopt, server_error(reply.text)});
+      answers.insert(answers.end(), expected, StoreAnswer{std::nullopt, server_error(reply.text), {}});
       continue;
     }
     for (Reply& element : reply.elements) {
-      answers.push_back(element.kind == Reply::Kind::string ? StoreAnswer{std::move(element.text), nullptr}
+      answers.push_back(element.kind == Reply::Kind::string ? StoreAnswer{std::move(element.text), nullptr, {}}
                                                             : StoreAnswer{});
     }
+  }
+  for (std::size_t i = 0; i < asking; ++i) {
+    if (answers[i].bytes) answers[i].ttl = detail::ttl_in(replies[reads + i]);
   }
   return answers;
 }
@@ -208,10 +240,7 @@ std::vector<cascor::detail::Dependent<StoreOutcome, CascorWhenUsed>> RedisBacken
 
 template <class CascorWhenUsed>
 std::optional<milliseconds> RedisBackend<CascorWhenUsed>::ttl(std::string_view key, Deadline by) {
-  const Reply reply = run_one(Batch<CascorWhenUsed>{}.add({Answer::integer}, "PTTL", key), {}, by);
-  if (reply.integer == -2) return std::nullopt;
-  // A key that is in its last millisecond has 0 left, which is not "no expiry".
-  return reply.integer < 0 ? no_expiry : milliseconds{std::max<std::int64_t>(reply.integer, 1)};
+  return detail::ttl_in(run_one(Batch<CascorWhenUsed>{}.add({Answer::integer}, "PTTL", key), {}, by));
 }
 
 template <class CascorWhenUsed>

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -47,6 +48,7 @@ class TrackingLink final : public InvalidationLink {
 
   void open() noexcept override;
   void nudge() noexcept override;
+  void renew() noexcept override;
   void close() noexcept override;
   LinkState state() const noexcept override { return state_.load(std::memory_order_relaxed); }
 
@@ -55,8 +57,9 @@ class TrackingLink final : public InvalidationLink {
   static Deadline within(milliseconds time) { return Deadline{*SystemClock::shared(), time}; }
   void start() noexcept;
   void run() noexcept;
-  void pause(milliseconds most);
+  bool pause(milliseconds most);
   bool serve_until_lost();
+  Stopper<CascorWhenUsed>* next_stopper();
   bool start_tracking(Connection<CascorWhenUsed>& connection);
   void listen(Connection<CascorWhenUsed>& connection);
   void tell(const Reply& reply);
@@ -65,11 +68,11 @@ class TrackingLink final : public InvalidationLink {
   const Options options_;
   InvalidationSink& told_;
   cascor::detail::Random random_;
-  Stopper<CascorWhenUsed> stopper_;
   std::atomic<LinkState> state_{LinkState::unopened};
 
   std::mutex mutex_;
   std::condition_variable wake_;
+  std::unique_ptr<Stopper<CascorWhenUsed>> stopper_;  // of the connection there is
   bool nudged_ = false;
   bool closing_ = false;
   std::thread thread_;

@@ -37,13 +37,31 @@ void TrackingLink<CascorWhenUsed>::nudge() noexcept {
 }
 
 template <class CascorWhenUsed>
+void TrackingLink<CascorWhenUsed>::renew() noexcept {
+  const std::lock_guard lock{mutex_};
+  if (stopper_) stopper_->stop();
+  nudged_ = true;
+  wake_.notify_all();
+}
+
+// Null once it is closing.
+template <class CascorWhenUsed>
+Stopper<CascorWhenUsed>* TrackingLink<CascorWhenUsed>::next_stopper() {
+  auto fresh = std::make_unique<Stopper<CascorWhenUsed>>();
+  const std::lock_guard lock{mutex_};
+  if (closing_) return nullptr;
+  stopper_ = std::move(fresh);
+  return stopper_.get();
+}
+
+template <class CascorWhenUsed>
 void TrackingLink<CascorWhenUsed>::close() noexcept {
   {
     const std::lock_guard lock{mutex_};
     closing_ = true;
     wake_.notify_all();
+    if (stopper_) stopper_->stop();
   }
-  stopper_.stop();
   if (thread_.joinable()) thread_.join();
 }
 
@@ -54,20 +72,25 @@ void TrackingLink<CascorWhenUsed>::run() noexcept {
   constexpr milliseconds first_bound{100};
   constexpr milliseconds most{2000};
   milliseconds bound = first_bound;
-  while (state() != LinkState::refused && !stopper_.stopped()) {
+  while (state() != LinkState::refused) {
     if (!options_.may_dial || options_.may_dial()) {
       if (serve_until_lost()) bound = first_bound;
     }
-    pause(milliseconds{static_cast<milliseconds::rep>(random_() % static_cast<std::uint64_t>(bound.count() + 1))});
+    if (!pause(
+            milliseconds{static_cast<milliseconds::rep>(random_() % static_cast<std::uint64_t>(bound.count() + 1))})) {
+      return;
+    }
     bound = std::min(bound * 2, most);
   }
 }
 
+// False once it is closing.
 template <class CascorWhenUsed>
-void TrackingLink<CascorWhenUsed>::pause(milliseconds most) {
+bool TrackingLink<CascorWhenUsed>::pause(milliseconds most) {
   std::unique_lock lock{mutex_};
   wake_.wait_for(lock, most, [this] { return closing_ || nudged_; });
   nudged_ = false;
+  return !closing_;
 }
 
 // Dials, tells what it hears, and returns when there is nothing more to hear. Was it ever up?
@@ -75,7 +98,9 @@ template <class CascorWhenUsed>
 bool TrackingLink<CascorWhenUsed>::serve_until_lost() {
   bool was_up = false;
   try {
-    Connection<CascorWhenUsed> connection{options_.redis, within(options_.redis.timeout), &stopper_};
+    Stopper<CascorWhenUsed>* const stopper = next_stopper();
+    if (stopper == nullptr) return false;
+    Connection<CascorWhenUsed> connection{options_.redis, within(options_.redis.timeout), stopper};
     if (!start_tracking(connection)) return false;
     was_up = true;
     state_ = LinkState::up;

@@ -69,7 +69,7 @@ auto Sessions<CascorWhenUsed>::find(detail::Engine& engine, const std::string& k
     kept.found = engine.read(Prefix::session, key, detail::whenever);
     kept.facts = kept.found.facts;
     kept.error = kept.found.error;
-    if (kept.found.held) kept.text = kept.found.held->bytes();
+    if (kept.found.stored() != nullptr) kept.text = kept.found.stored()->bytes();
     if (kept.found.bytes) kept.text = kept.found.bytes;
     if (!kept.text) return kept;
     if (slide) (void)engine.touch(Prefix::session, key, ttl, detail::whenever);
@@ -125,7 +125,7 @@ void Sessions<CascorWhenUsed>::note_use(detail::Engine& engine, const std::strin
     // Where it was changed meanwhile, that change says when.
     (void)swap(engine, key, *kept.text, text, remote);
     if (!remote && kept.found.held) {
-      engine.remember(key, kept.found.held, detail::StoredValue{std::make_shared<const std::string>(text)});
+      engine.remember(key, kept.found, detail::StoredValue{std::make_shared<const std::string>(text)});
     }
     detail::session_index<CascorWhenUsed>(engine).add(session.user, id, engine.config().prefix_ttl.session);
   } catch (const CacheError&) {  // the session was read all the same
@@ -144,6 +144,7 @@ bool Sessions<CascorWhenUsed>::swap(detail::Engine& engine, const std::string& k
     swapped = redis::run_script(store, detail::swap_script, key, arguments, by).integer == 1;
   };
   remote = engine.remotely(detail::RemoteCallOf{call}, detail::whenever);
+  if (remote) engine.changed(key);
   return swapped;
 }
 
