@@ -33,8 +33,7 @@ class RedisSentinels {
     if (!password.empty())
       configuration += "sentinel auth-pass mymaster " + password + "\nrequirepass " + password + '\n';
     for (int i = 0; i < 3; ++i) {
-      sentinels_.push_back(
-          std::make_unique<RedisServer>(RedisServer::Where::ipv4, SentinelConfiguration{configuration, password}));
+      sentinels_.push_back(std::make_unique<RedisServer>(SentinelConfiguration{configuration, password}));
     }
     wait_for([this] {
       for (auto& sentinel : sentinels_) {
