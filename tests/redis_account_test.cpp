@@ -1,12 +1,11 @@
 // The account that docs/redis.md tells an operator to make is enough for every call, and for nothing beyond its keys.
 #include <catch2/catch.hpp>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "cascor/core/errors.hpp"
 #include "cascor/redis/redis_backend.hpp"
+#include "support/documented_account.hpp"
 #include "support/redis_client.hpp"
 
 using namespace std::chrono_literals;
@@ -15,20 +14,6 @@ using RedisBackend = cascor::redis::RedisBackend<>;
 
 namespace {
 
-// The words of the one line of the document that makes the account.
-std::vector<std::string> line_of_the_document() {
-  std::ifstream document{CASCOR_SOURCE_DIR "/docs/redis.md"};
-  std::vector<std::string> words;
-  for (std::string line; std::getline(document, line);) {
-    if (!line.starts_with("ACL SETUSER ")) continue;
-    REQUIRE(words.empty());
-    std::istringstream text{line};
-    for (std::string word; text >> word;) words.push_back(word);
-  }
-  REQUIRE(words.size() > 4);
-  return words;
-}
-
 bool any_key(std::string_view) { return true; }
 cascor::Deadline next_deadline() { return in(10s); }
 
@@ -36,10 +21,7 @@ cascor::Deadline next_deadline() { return in(10s); }
 
 TEST_CASE("the documented account is enough for every call, and reaches no other application's keys") {
   RedisServer server;
-  const auto line = line_of_the_document();
-  REQUIRE(line.at(2) == "cascor");
-  REQUIRE(line.at(4) == ">secret");
-  REQUIRE(server.raw(line).text == "OK");
+  make_documented_account(server);
   cascor::redis::RedisOptions options = options_for(server);
   options.username = "cascor";
   options.password = [] { return "secret"; };

@@ -34,8 +34,8 @@ struct RemoteStore {
   int port = 0;        ///< 0 for a Unix socket
 };
 
-/// The store that `config.redis_url` names, not dialled yet. Throws ConfigError for a URL that is none, or one of a
-/// kind that this version does not serve.
+/// The store that `config.redis_url` names, not dialled yet. Throws ConfigError for a URL that is none, and for
+/// a file of `config.tls` that is not what it should be.
 CASCOR_CACHE_FN RemoteStore<CascorWhenUsed> make_remote_store(const CacheConfig& config,
                                                               const std::shared_ptr<const Clock>& clock);
 
