@@ -1,8 +1,12 @@
 """Debian's python3-redis reads what the library wrote, and the library reads what it wrote."""
 
+import concurrent.futures
+import datetime
 import json
 import pathlib
+import secrets
 import sys
+import time
 import unittest
 
 import redis
@@ -60,6 +64,60 @@ class Interop(unittest.TestCase):
                 with self.subTest(key=key, value=value):
                     copied = json.loads(self.client.get(f"cascor:copy:{key}"))
                     self.assertEqual(repr(copied), repr(value))
+
+    def test_python_reads_sessions_of_cpp(self):
+        session_id, = self.peer("login", "user_123")
+        session = json.loads(self.client.get(f"cascor:session:{session_id}"))
+        self.assertEqual(set(session), {"user", "data", "created", "last_seen"})
+        self.assertEqual(session["user"], "user_123")
+        self.assertEqual(session["data"], {"theme": "dark", "empty": []})
+        self.assertLess(abs(time.time() - self.seconds(session["created"])), 60)
+        self.assertGreater(self.client.pttl(f"cascor:session:{session_id}"), 86_000_000)
+        (member, expiry), = self.client.zrange("cascor:session:user:user_123", 0, -1, withscores=True)
+        self.assertEqual(member.decode(), session_id)
+        self.assertLess(abs(expiry / 1000 - time.time() - 86_400), 60)
+
+    def test_cpp_reads_sessions_of_python(self):
+        session_id = secrets.token_urlsafe(32)
+        now = datetime.datetime.now(datetime.timezone.utc)
+        session = {"user": "py", "data": {"big": 2**60, "list": []},
+                   "created": now.isoformat(), "last_seen": time.time()}
+        self.client.set(f"cascor:session:{session_id}", json.dumps(session), ex=86_400)
+        self.client.zadd("cascor:session:user:py", {session_id: (time.time() + 86_400) * 1000})
+        found, nothing = self.peer("session", session_id, "no-id")
+        found = json.loads(found)
+        self.assertEqual((found["user"], found["data"]), (session["user"], session["data"]))
+        self.assertLess(abs(self.seconds(found["created"]) - now.timestamp()), 0.002)
+        self.assertEqual(nothing, "MISS")
+        self.assertEqual(self.peer("users", "py", "nobody"), ["1", "0"])
+
+    def test_messages_go_both_ways(self):
+        with self.client.pubsub(ignore_subscribe_messages=True) as listening:
+            listening.subscribe("cascor:events", "answers")
+            listening.get_message(timeout=10)
+            self.peer("publish", "cascor:events")
+            event = json.loads(self.message(listening))
+            self.assertEqual(set(event), {"type", "timestamp", "data"})
+            self.assertEqual((event["type"], event["data"]), ("metrics_update", {"epoch": 5, "note": "\u00e9"}))
+            self.assertLess(abs(time.time() - self.seconds(event["timestamp"])), 60)
+            with concurrent.futures.ThreadPoolExecutor() as executor:
+                echoing = executor.submit(self.peer, "echo", "cascor:con*", "answers")
+                self.assertEqual(json.loads(self.message(listening)), "ready")
+                command = json.dumps({"type": "command", "n": 2**53 + 1})
+                self.assertEqual(self.client.publish("cascor:control", command), 1)
+                echoing.result()
+            self.assertEqual(json.loads(self.message(listening)),
+                             {"channel": "cascor:control", "message": {"type": "command", "n": 2**53 + 1}})
+
+    @staticmethod
+    def seconds(timestamp):
+        return datetime.datetime.fromisoformat(timestamp.replace("Z", "+00:00")).timestamp()
+
+    def message(self, listening):
+        for _ in range(300):
+            if (message := listening.get_message(timeout=0.2)) is not None:
+                return message["data"]
+        return self.fail("no message came")
 
 
 if __name__ == "__main__":
