@@ -8,6 +8,7 @@
 #include "cascor/config/redis_url.hpp"
 #include "cascor/core/errors.hpp"
 #include "cascor/redis/cluster.hpp"
+#include "cascor/redis/cluster_link.hpp"
 #include "cascor/redis/redis_backend.hpp"
 #include "cascor/redis/sentinel.hpp"
 #include "cascor/redis/subscriber.hpp"
@@ -73,12 +74,14 @@ CASCOR_CACHE_DEF RemoteStore<CascorWhenUsed> make_remote_store(const CacheConfig
 
   typename redis::Subscriber<CascorWhenUsed>::Options listening{options, std::min(options.timeout, milliseconds{5000}),
                                                                 config.log_sink ? Log{config.log_sink} : Log{}};
-  const bool is_cluster = url.kind == RedisUrl::Kind::cluster;
   typename redis::TrackingLink<CascorWhenUsed>::Options tracking;
   tracking.redis = options;
   std::unique_ptr<redis::Topology<CascorWhenUsed>> servers;
-  if (is_cluster) {
-    servers = std::make_unique<redis::Cluster<CascorWhenUsed>>(std::move(options), std::move(nodes));
+  redis::Cluster<CascorWhenUsed>* cluster = nullptr;
+  if (url.kind == RedisUrl::Kind::cluster) {
+    auto all = std::make_unique<redis::Cluster<CascorWhenUsed>>(std::move(options), std::move(nodes));
+    cluster = all.get();
+    servers = std::move(all);
   } else if (url.kind == RedisUrl::Kind::sentinel) {
     servers = std::make_unique<redis::Sentinel<CascorWhenUsed>>(options, std::move(nodes), url.master_name);
   } else {
@@ -89,15 +92,16 @@ CASCOR_CACHE_DEF RemoteStore<CascorWhenUsed> make_remote_store(const CacheConfig
     tracking.redis.locate = listening.redis.locate;
     tracking.redis.must_be_master = true;
   }
-  if (!is_cluster) {  // which would need one link a node
-    remote.make_link = [tracking](LinkTerms terms, InvalidationSink& told) -> std::unique_ptr<InvalidationLink> {
-      auto wanted = tracking;
-      wanted.prefixes = std::move(terms.prefixes);
-      wanted.other_channel = std::move(terms.other_channel);
-      wanted.may_dial = std::move(terms.may_dial);
-      return std::make_unique<redis::TrackingLink<CascorWhenUsed>>(std::move(wanted), told);
-    };
-  }
+  remote.make_link = [tracking, cluster](LinkTerms terms, InvalidationSink& told) -> std::unique_ptr<InvalidationLink> {
+    auto wanted = tracking;
+    wanted.prefixes = std::move(terms.prefixes);
+    wanted.other_channel = std::move(terms.other_channel);
+    wanted.may_dial = std::move(terms.may_dial);
+    if (cluster != nullptr) {
+      return std::make_unique<redis::ClusterLink<CascorWhenUsed>>(std::move(wanted), *cluster, told);
+    }
+    return std::make_unique<redis::TrackingLink<CascorWhenUsed>>(std::move(wanted), told);
+  };
   remote.store = std::make_unique<redis::RedisBackend<CascorWhenUsed>>(std::move(servers));
   remote.events = std::make_unique<redis::Subscriber<CascorWhenUsed>>(std::move(listening), remote.store.get());
   return remote;

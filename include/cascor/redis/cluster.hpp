@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -44,6 +45,11 @@ class Cluster final : public Topology<CascorWhenUsed> {
   }
   Masters masters(Deadline by) override;
   Endpoint where(std::string_view key, Deadline by) override;
+  /// Has `tell` called before anything is sent to a master that was none of masters() before. Must be quick, and not
+  /// use the cluster. Empty: nobody is told from then on, nor being told.
+  void when_masters_change(std::function<void()> tell);
+  /// The map may be old: it is asked for anew when it is next needed.
+  void look_again() { suspect(); }
   PoolState pool() const override;
   RemoteStats stats() const override;
   void stop() noexcept override;
@@ -91,10 +97,15 @@ class Cluster final : public Topology<CascorWhenUsed> {
   void retire(const Node<CascorWhenUsed>& node);
   void suspect(const Server& better = nullptr);
 
+  void tell_of_change() noexcept;
+
   const RedisOptions each_;
   const std::vector<Endpoint> seeds_;
   cascor::detail::Random random_;
   Stopper<CascorWhenUsed> stopper_;
+
+  std::mutex tell_mutex_;  // guards `tell_`, and is held while it runs
+  std::function<void()> tell_;
 
   mutable std::mutex mutex_;
   std::condition_variable refreshed_;

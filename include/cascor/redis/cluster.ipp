@@ -186,6 +186,12 @@ auto Cluster<CascorWhenUsed>::make_node(const Endpoint& endpoint, std::size_t ma
 // another one now is made anew; calls on the old one end there.
 template <class CascorWhenUsed>
 auto Cluster<CascorWhenUsed>::node_at(const Endpoint& endpoint, std::size_t of_masters) -> Server {
+  bool known = false;
+  {
+    const std::lock_guard lock{mutex_};
+    known = nodes_.contains(to_string(endpoint));
+  }
+  if (!known) tell_of_change();
   const std::lock_guard lock{mutex_};
   Server& node = nodes_[to_string(endpoint)];
   if (node && of_masters == 0) return node;
@@ -207,6 +213,18 @@ void Cluster<CascorWhenUsed>::retire(const Node<CascorWhenUsed>& node) {
   of_retired_.batches += counted.batches;
   of_retired_.retries += counted.retries;
   of_retired_.reconnects += counted.reconnects;
+}
+
+template <class CascorWhenUsed>
+void Cluster<CascorWhenUsed>::when_masters_change(std::function<void()> tell) {
+  const std::lock_guard lock{tell_mutex_};
+  tell_ = std::move(tell);
+}
+
+template <class CascorWhenUsed>
+void Cluster<CascorWhenUsed>::tell_of_change() noexcept {
+  const std::lock_guard lock{tell_mutex_};
+  if (tell_) tell_();
 }
 
 template <class CascorWhenUsed>
