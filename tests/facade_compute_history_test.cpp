@@ -60,9 +60,9 @@ int too_old_in(Backend& backend, const ComputeOptions& options, int steps) {
       const auto value = random() % 4 == 0 ? cache.get<int>(key)
                                            : cache.get_or_compute(
                                                  key,
-                                                 [&] {
+                                                 [&source] {  // may run when this thread is past it
                                                    const int read = source.version;
-                                                   if (random() % 2 == 0) std::this_thread::yield();
+                                                   if (read % 2 == 0) std::this_thread::yield();
                                                    return read;
                                                  },
                                                  options);

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <future>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -107,17 +108,18 @@ TEST_CASE("a holder that is killed with kill -9 is found dead when its lock has 
   CapturedLog log;
   CacheManager cache{config_for(server, log)};
   std::atomic<bool> has_value{false};
-  std::thread waiter{[&] {
-    CHECK(cache.get_or_compute(
-              "k", [] { return 7; }, quick) == 7);
+  auto waiter = std::async(std::launch::async, [&] {
+    auto value = cache.get_or_compute(
+        "k", [] { return 7; }, quick);
     has_value = true;
-  }};
+    return value;
+  });
   // For as long as it lives the lock is renewed, well past its time.
   CHECK_FALSE(eventually([&] { return has_value.load(); }, 900ms));
   CHECK(cache.stats().compute.lock_waits == 1);
   other.kill();
   CHECK(eventually([&] { return has_value.load(); }));
-  waiter.join();
+  CHECK(waiter.get() == 7);
   CHECK(server.raw("GET", "cascor:k").text == "7");
   CHECK(server.raw("EXISTS", the_lock).integer == 0);
 }
@@ -148,14 +150,12 @@ TEST_CASE("who waits has the value as soon as it is there, whoever stored it") {
   REQUIRE(eventually([&] { return server.raw("EXISTS", the_lock).integer == 1; }));
   CapturedLog log;
   CacheManager cache{config_for(server, log)};
-  std::thread waiter{[&] {
-    const auto value = cache.get_or_compute<int>("k", fails, quick);
-    CHECK(value == 5);
-    CHECK(value.status() == CacheStatus::hit);
-  }};
+  auto waiter = std::async(std::launch::async, [&] { return cache.get_or_compute<int>("k", fails, quick); });
   CHECK(eventually([&] { return cache.stats().compute.lock_waits == 1; }));
   server.raw("SET", "cascor:k", "5");
-  waiter.join();
+  const auto value = waiter.get();
+  CHECK(value == 5);
+  CHECK(value.status() == CacheStatus::hit);
 }
 
 TEST_CASE("a computation that fails lets go of the lock, and its exception stays in its process") {

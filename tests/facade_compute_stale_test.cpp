@@ -2,6 +2,7 @@
 // what nobody waits for.
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <future>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -229,10 +230,10 @@ TEST_CASE("a value that ends while it is computed anew is waited for, and comput
   CHECK(in.cache.get_or_compute("k", compute, options) == 1);
   gate.await_arrival();
   in.clock->advance(5s);
-  std::thread late{[&] { CHECK(in.cache.get_or_compute("k", compute, options) == 2); }};
+  auto late = std::async(std::launch::async, [&] { return in.cache.get_or_compute("k", compute, options); });
   CHECK(eventually([&] { return in.cache.stats().compute.waits == 1; }));
   gate.open();
-  late.join();
+  CHECK(late.get() == 2);
 }
 
 TEST_CASE("the manager's end waits for what is computed in the background") {
