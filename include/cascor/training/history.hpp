@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,10 +15,21 @@
 #include "cascor/cache/cache_manager.hpp"
 #include "cascor/codec/json.hpp"
 #include "cascor/core/result.hpp"
-#include "cascor/training/history_store.hpp"
+#include "cascor/training/new_record.hpp"
 #include "cascor/training/subscription.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI {
+
+// Known where they are used, in the .ipp: programs of the compiled form need not read what a store is made of.
+struct LogEntry;
+namespace detail {
+template <class CascorWhenUsed>
+struct HistoryLife;
+template <class CascorWhenUsed>
+struct HistoryUse;
+template <class CascorWhenUsed>
+class HistoryStore;
+}  // namespace detail
 
 /// One record of a run.
 struct HistoryRecord {
@@ -85,11 +95,10 @@ class History {
   }
 
  private:
-  using Store = detail::HistoryStore<CascorWhenUsed>;
   using Use = detail::HistoryUse<CascorWhenUsed>;
   using NewRecords = detail::Dependent<std::vector<detail::NewRecord>, CascorWhenUsed>;
   StoreResult append_all(const NewRecords& records);
-  Records decoded(typename Store::Entries entries, const Log& log) const;
+  Records decoded(detail::Dependent<std::vector<LogEntry>, CascorWhenUsed> entries, const Log& log) const;
   Subscription follow_from(std::string_view after, std::function<void(const HistoryRecord&)> handler);
 
   std::shared_ptr<detail::HistoryLife<CascorWhenUsed>> life_;
@@ -105,11 +114,11 @@ StoreResult History<CascorWhenUsed>::append_many(const AllRecords& records) {
 }
 
 namespace detail {
+/// What handles of this engine's runs hold, and the names of its runs.
 template <class CascorWhenUsed>
-HistoryStore<CascorWhenUsed>& history_of(Engine& engine) {
-  return static_cast<Dependent<Engine, CascorWhenUsed>&>(engine).above().template get<HistoryStore<CascorWhenUsed>>(
-      engine);
-}
+std::shared_ptr<HistoryLife<CascorWhenUsed>> history_life(Engine& engine);
+template <class CascorWhenUsed>
+Dependent<std::vector<std::string>, CascorWhenUsed> runs_of(Engine& engine);
 /// Copies what is missing from a log's run into a journal, and the other way round; how many records it went through.
 template <class CascorWhenUsed>
 std::size_t export_run(Engine& engine, std::string_view run, std::string path);
@@ -121,12 +130,12 @@ template <Codec C>
 template <class CascorWhenUsed>
 History<CascorWhenUsed> BasicCacheManager<C>::history(std::string_view run) {
   detail::check_run_name(run);
-  return History<CascorWhenUsed>{detail::history_of<CascorWhenUsed>(this->engine()).life(), run};
+  return History<CascorWhenUsed>{detail::history_life<CascorWhenUsed>(this->engine()), run};
 }
 template <Codec C>
 template <class CascorWhenUsed>
 std::vector<std::string> BasicCacheManager<C>::runs() {
-  return detail::history_of<CascorWhenUsed>(this->engine()).runs(detail::whenever);
+  return detail::runs_of<CascorWhenUsed>(this->engine());
 }
 template <Codec C>
 template <class CascorWhenUsed>

@@ -7,6 +7,7 @@
 #include "cascor/core/errors.hpp"
 #include "cascor/training/downsample.hpp"
 #include "cascor/training/history.hpp"
+#include "cascor/training/history_store.hpp"
 #include "cascor/training/metric_in.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI {
@@ -54,6 +55,16 @@ CASCOR_CACHE_DEF bool read_record(LogEntry entry, std::string_view run, const Lo
     log.warning("a record of " + printable(run) + " is not JSON, passed over: " + to_string(entry.id));
     return false;
   }
+}
+
+template <class CascorWhenUsed>
+std::shared_ptr<HistoryLife<CascorWhenUsed>> history_life(Engine& engine) {
+  return history_of<CascorWhenUsed>(engine).life();
+}
+
+template <class CascorWhenUsed>
+Dependent<std::vector<std::string>, CascorWhenUsed> runs_of(Engine& engine) {
+  return history_of<CascorWhenUsed>(engine).runs(whenever);
 }
 
 template <class CascorWhenUsed>
@@ -129,7 +140,8 @@ StoreResult History<CascorWhenUsed>::append_all(const NewRecords& records) {
 }
 
 template <class CascorWhenUsed>
-auto History<CascorWhenUsed>::decoded(typename Store::Entries entries, const Log& log) const -> Records {
+auto History<CascorWhenUsed>::decoded(detail::Dependent<std::vector<LogEntry>, CascorWhenUsed> entries,
+                                      const Log& log) const -> Records {
   Records records;
   records.reserve(entries.size());
   for (LogEntry& entry : entries) {
@@ -225,6 +237,8 @@ Subscription History<CascorWhenUsed>::follow_from(std::string_view after,
 #if defined(CASCOR_CACHE_COMPILED)
 template class History<>;
 namespace detail {
+template std::shared_ptr<HistoryLife<>> history_life<void>(Engine&);
+template std::vector<std::string> runs_of<void>(Engine&);
 template std::size_t export_run<void>(Engine&, std::string_view, std::string);
 template std::size_t import_run<void>(Engine&, std::string, std::string_view);
 }  // namespace detail

@@ -25,6 +25,7 @@
 #include "cascor/core/record_log.hpp"
 #include "cascor/training/delivery.hpp"
 #include "cascor/training/journal_log.hpp"
+#include "cascor/training/new_record.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
@@ -52,12 +53,6 @@ struct HistoryUse {
   HistoryStore<CascorWhenUsed>* operator->() const noexcept { return store; }
   std::shared_lock<std::shared_mutex> lock;
   HistoryStore<CascorWhenUsed>* store = nullptr;
-};
-
-/// A record to append: its epoch, and its JSON text.
-struct NewRecord {
-  std::uint64_t epoch = 0;
-  std::string text;
 };
 
 /// Names of runs are checked by the caller. Safe from any thread.
@@ -151,6 +146,13 @@ class HistoryStore final : public PartAbove {
   std::thread thread_;  // started when something waits, or is to be forced to the disk by and by
   bool stopping_ = false;
 };
+
+/// The one of this engine.
+template <class CascorWhenUsed>
+HistoryStore<CascorWhenUsed>& history_of(Engine& engine) {
+  return static_cast<Dependent<Engine, CascorWhenUsed>&>(engine).above().template get<HistoryStore<CascorWhenUsed>>(
+      engine);
+}
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail
 

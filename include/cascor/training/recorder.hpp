@@ -12,9 +12,14 @@
 #include "cascor/training/history.hpp"
 #include "cascor/training/message.hpp"
 #include "cascor/training/pubsub.hpp"
-#include "cascor/training/recorder_core.hpp"
+#include "cascor/training/recorder_options.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI {
+
+namespace detail {
+template <class CascorWhenUsed>
+class RecorderCore;  // known where it is used, in the .ipp
+}
 
 /// What somebody asks of a training run through the channel `<namespace>control`.
 struct Command {
@@ -37,22 +42,20 @@ class Recorder {
   /// Throws DataError for a name that no run can have.
   template <Codec C>
   Recorder(BasicCacheManager<C>& cache, std::string_view run, const RecorderOptions& options = {})
-      : core_{std::make_unique<Core>(cache.template history<CascorWhenUsed>(run).life(), run, options)} {}
+      : Recorder{cache.template history<CascorWhenUsed>(run).life(), run, options} {}
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;
-  ~Recorder() {
-    if (!core_->is_ours()) (void)core_.release();  // its thread, and maybe its locks, stayed in the parent
-  }
+  ~Recorder();
 
   /// Hands an epoch over: an object with a whole number "epoch", which does not decrease. Its members epoch, metrics,
   /// network_topology, phase and timestamp are the record's, all others go under the record's metrics; without a
   /// timestamp it gets one. False only where the memory for it is full and the file cannot be written either, or the
   /// cache has ended. Throws DataError for what is no such object, or not UTF-8, with nothing handed over. Costs a look
   /// at the value, and a move.
-  bool epoch(json record) { return core_->epoch(std::move(record)); }
+  bool epoch(json record);
   /// The network as it is now: under "latest" of the topology and as "topology_update" on `<namespace>topology`. Of
   /// several that come before the first is sent the newest is. Throws DataError for text that is not UTF-8.
-  bool topology(json value) { return core_->topology(std::move(value)); }
+  bool topology(json value);
   /// Calls `handler(const Command&)` for pause, resume, stop and reset on a thread of its own, and tells on
   /// `<namespace>events` that it was done, "command_acknowledged" {command, params, run, status, error}: "done", or
   /// "failed" where the handler threw. Another handler takes the place of the one before. Not from within a handler.
@@ -65,14 +68,17 @@ class Recorder {
   /// and its place is taken by files or memory.
   template <class Rep, class Period>
   bool flush(std::chrono::duration<Rep, Period> within) {
-    return core_->flush(std::chrono::ceil<milliseconds>(within));
+    return flush_within(std::chrono::ceil<milliseconds>(within));
   }
   /// Epochs handed over that are not durable yet; those in the file, which the process's end does not take, included.
   /// If it ended now, so many would be lost at most.
-  std::size_t backlog() const { return core_->backlog(); }
+  std::size_t backlog() const;
 
  private:
   using Core = detail::RecorderCore<CascorWhenUsed>;
+  Recorder(std::shared_ptr<detail::HistoryLife<CascorWhenUsed>> life, std::string_view run,
+           const RecorderOptions& options);
+  bool flush_within(milliseconds time);
   Subscription listen(std::function<void(const Command&)> handler);
 
   std::unique_ptr<Core> core_;

@@ -3,7 +3,9 @@
 #include <array>
 #include <exception>
 
+#include "cascor/training/history_store.hpp"
 #include "cascor/training/recorder.hpp"
+#include "cascor/training/recorder_core.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI {
 
@@ -38,6 +40,36 @@ CASCOR_CACHE_FN json acknowledgement(const Command& command, std::string_view ru
 }
 
 }  // namespace detail
+
+template <class CascorWhenUsed>
+Recorder<CascorWhenUsed>::Recorder(std::shared_ptr<detail::HistoryLife<CascorWhenUsed>> life, std::string_view run,
+                                   const RecorderOptions& options)
+    : core_{std::make_unique<Core>(std::move(life), run, options)} {}
+
+template <class CascorWhenUsed>
+Recorder<CascorWhenUsed>::~Recorder() {
+  if (!core_->is_ours()) (void)core_.release();  // its thread, and maybe its locks, stayed in the parent
+}
+
+template <class CascorWhenUsed>
+bool Recorder<CascorWhenUsed>::epoch(json record) {
+  return core_->epoch(std::move(record));
+}
+
+template <class CascorWhenUsed>
+bool Recorder<CascorWhenUsed>::topology(json value) {
+  return core_->topology(std::move(value));
+}
+
+template <class CascorWhenUsed>
+bool Recorder<CascorWhenUsed>::flush_within(milliseconds time) {
+  return core_->flush(time);
+}
+
+template <class CascorWhenUsed>
+std::size_t Recorder<CascorWhenUsed>::backlog() const {
+  return core_->backlog();
+}
 
 template <class CascorWhenUsed>
 Subscription Recorder<CascorWhenUsed>::listen(std::function<void(const Command&)> handler) {
