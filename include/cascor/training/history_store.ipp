@@ -198,6 +198,16 @@ AppendOutcome HistoryStore<CascorWhenUsed>::append_remotely(std::string_view run
                                                             const AlongWith* also, TimePoint until, bool& asked) {
   AppendOutcome outcome;
   std::string not_done;
+  struct Changed {  // whatever becomes of it
+    Engine& engine;
+    const AlongWith* also;
+    Changed(Engine& in, const AlongWith* what) : engine{in}, also{what} {}
+    Changed(const Changed&) = delete;
+    Changed& operator=(const Changed&) = delete;
+    ~Changed() {
+      if (also != nullptr) engine.changed(also->key);
+    }
+  } const changed{engine_, also};
   asked = remotely(until, [&](redis::StreamLog<CascorWhenUsed>& log, Deadline by) {
     if (!state.listed) {
       const auto now = std::chrono::floor<milliseconds>(engine_.clock().wall().time_since_epoch()).count();
