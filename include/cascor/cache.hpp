@@ -9,6 +9,7 @@
 #include "cascor/core/errors.hpp"
 #include "cascor/core/log.hpp"
 #include "cascor/core/result.hpp"
+#include "cascor/training/changes.hpp"
 #include "cascor/training/history.hpp"
 #include "cascor/training/pubsub.hpp"
 #include "cascor/training/recorder.hpp"

@@ -328,6 +328,16 @@ class BasicCacheView {
   template <detail::KeyRange Names, class Handler>
   Subscription subscribe_pattern(const Names& patterns, Handler handler, const SubscribeOptions& options);
 
+  /// Calls `handler(std::string_view key)` with the full key of each entry that changes and matches the pattern, which
+  /// is as in invalidate_cache: what this process writes and removes, and under the prefixes that are kept near
+  /// (`near_cache.prefixes`) what anybody does, and what expires. Changes are told, not values: read the key. The rules
+  /// for handlers are those of subscribe; on_gap is called where a change may not have been told, first when the server
+  /// begins to tell. In memory what expires or is evicted is not told. Throws DataError for an empty pattern.
+  template <class Handler>
+  Subscription on_change(std::string_view pattern, Handler handler);
+  template <class Handler>
+  Subscription on_change(std::string_view pattern, Handler handler, const SubscribeOptions& options);
+
   // ---- writing behind
 
   /// Waits, `within` at most, until everything that was written or queued before is in the backend; is it? False too

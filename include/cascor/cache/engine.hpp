@@ -157,8 +157,8 @@ class Engine {
   virtual bool flush(TimePoint until) = 0;
   virtual Health health() = 0;
   virtual Stats stats() const = 0;
-  /// From now on `listener`, which must outlive the engine, hears of changes; null: nobody.
-  virtual void listen(ChangeListener* listener) noexcept = 0;
+  /// From now on `listener`, which the engine keeps, hears of changes, those that the server tells of too. Once.
+  virtual void listen(std::shared_ptr<ChangeListener> listener) = 0;
 };
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail

@@ -79,6 +79,8 @@ class EventTable final : public EventSink {
 
   void message(TopicKind kind, std::string_view name, std::string_view channel, std::string_view payload) override;
   void gap(TopicKind kind, std::string_view name) override;
+  /// A gap for every subscription.
+  void gap_everywhere() noexcept;
   std::size_t publish_here(std::string_view channel, std::string_view payload) override;
 
  private:

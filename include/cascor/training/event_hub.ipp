@@ -136,6 +136,16 @@ void EventTable<CascorWhenUsed>::gap(TopicKind kind, std::string_view name) {
 }
 
 template <class CascorWhenUsed>
+void EventTable<CascorWhenUsed>::gap_everywhere() noexcept {
+  const std::lock_guard lock{mutex_};
+  for (const Names* const names : {&channels_, &patterns_}) {
+    for (const auto& [name, listeners] : *names) {
+      for (const auto& listener : listeners) listener->gap();
+    }
+  }
+}
+
+template <class CascorWhenUsed>
 std::size_t EventTable<CascorWhenUsed>::publish_here(std::string_view channel, std::string_view payload) {
   const std::lock_guard lock{mutex_};
   Shared message;
