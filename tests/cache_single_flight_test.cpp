@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "cascor/cache/background.hpp"
+#include "cascor/cache/change_signal.hpp"
 #include "cascor/cache/lock.hpp"
 #include "cascor/cache/single_flight.hpp"
 #include "support/eventually.hpp"
@@ -228,6 +229,19 @@ TEST_CASE("what runs in the background is bounded, in order, and joined at the e
     CHECK_FALSE(background.post(over));
   }
   CHECK(gate.arrived() == 5);  // two threads ran them all
+}
+
+TEST_CASE("who listens for a change is woken by it, also by one that came before the wait, and once") {
+  cascor::detail::ChangeSignal signal;
+  signal.ring();
+  cascor::detail::ChangeSignal::Listening listening{signal};
+  CHECK_FALSE(listening.wait_for(1ms));
+  signal.ring();
+  CHECK(listening.wait_for(20s));
+  CHECK_FALSE(listening.wait_for(1ms));
+  std::thread ringer{[&] { signal.ring(); }};
+  CHECK(listening.wait_for(20s));
+  ringer.join();
 }
 
 TEST_CASE("a key and its lock share a slot unless the key has braces of its own") {

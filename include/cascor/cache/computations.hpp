@@ -2,11 +2,9 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <exception>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -23,8 +21,8 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
-/// Each part is safe by itself; the one mutex here guards only the waking of those who wait for another process. An
-/// application's function runs under no lock. Safe from any thread.
+/// Holds no lock of its own: each part is safe by itself. An application's function runs under none. Safe from any
+/// thread.
 template <class CascorWhenUsed = void>
 class Computations {
   template <class T>
@@ -88,13 +86,6 @@ class Computations {
   auto removing_matching(const std::string& pattern, TimePoint until) {
     return Change<RemovedKeys>{*this, RemovedKeys{pattern, *parts_.keys}, until};
   }
-  /// The server has said that something changed: whoever waits for another process's value looks now.
-  void changed_elsewhere() noexcept {
-    const std::lock_guard lock{mutex_};
-    ++changes_elsewhere_;
-    elsewhere_.notify_all();
-  }
-
   void add_to(BasicStats<CascorWhenUsed>& stats) const noexcept;
 
  private:
@@ -182,8 +173,7 @@ class Computations {
   Outcome compute(const Asked& asked, Computation& work, Flight& flight, const Reason& reason);
   bool is_due(const Asked& asked);
   std::optional<Outcome> take_lock(const Asked& asked, Lock& lock, const Reason& reason);
-  std::uint64_t changes_elsewhere();
-  void pause(milliseconds bound, std::uint64_t seen);
+  milliseconds pause(milliseconds bound) noexcept;
 
   bool store(const Asked& asked, Flight& flight, const StoredValue& value, milliseconds ttl, const Loads& loads,
              const Reason& reason, const Lock& lock);
@@ -232,9 +222,6 @@ class Computations {
   Flights flights_;
   Random random_;
   Counts counts_;
-  std::mutex mutex_;
-  std::condition_variable elsewhere_;
-  std::uint64_t changes_elsewhere_ = 0;
   std::atomic<bool> told_no_scripts_{false};
   std::optional<Locks> locks_;             // on Redis
   Background<CascorWhenUsed> background_;  // last, as its threads use the rest

@@ -248,9 +248,9 @@ template <class CascorWhenUsed>
 auto Computations<CascorWhenUsed>::take_lock(const Asked& asked, Lock& lock, const Reason& reason)
     -> std::optional<Outcome> {
   const std::string name = parts_.keys->key_namespace() + "lock:{" + std::string{asked.key} + '}';
+  typename Now<ChangeSignal>::Listening changed{parts_.changed};
   milliseconds bound{10};
   for (bool first = true;; first = false) {
-    const std::uint64_t changes = changes_elsewhere();
     try {
       lock = locks_->take(name, asked.options.lock_for, parts_.deadline(asked.until));
     } catch (const std::exception&) {  // the cache is not to be had: the value is
@@ -262,24 +262,16 @@ auto Computations<CascorWhenUsed>::take_lock(const Asked& asked, Lock& lock, con
     if (lock) return std::nullopt;
     if (is_late(asked) || !parts_.fallback->live()) return Outcome{};
     if (first) counts_.lock_waits.fetch_add(1, std::memory_order_relaxed);
-    pause(bound, changes);
+    changed.wait_for(pause(bound));
     bound = std::min(bound * 2, milliseconds{200});
   }
 }
 
+// At least half of the bound, lest many ask at once.
 template <class CascorWhenUsed>
-std::uint64_t Computations<CascorWhenUsed>::changes_elsewhere() {
-  const std::lock_guard lock{mutex_};
-  return changes_elsewhere_;
-}
-
-// Until something changes elsewhere, or for a while: at least half of the bound, lest many ask at once.
-template <class CascorWhenUsed>
-void Computations<CascorWhenUsed>::pause(milliseconds bound, std::uint64_t seen) {
+milliseconds Computations<CascorWhenUsed>::pause(milliseconds bound) noexcept {
   const auto half = static_cast<std::uint64_t>(bound.count()) / 2;
-  const milliseconds delay{static_cast<milliseconds::rep>(half + random_() % (half + 1))};
-  std::unique_lock lock{mutex_};
-  elsewhere_.wait_for(lock, delay, [&] { return changes_elsewhere_ != seen; });
+  return milliseconds{static_cast<milliseconds::rep>(half + random_() % (half + 1))};
 }
 
 // ---- storing

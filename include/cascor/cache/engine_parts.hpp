@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "cascor/cache/backend_choice.hpp"
+#include "cascor/cache/change_signal.hpp"
 #include "cascor/cache/engine.hpp"
 #include "cascor/cache/fallback.hpp"
 #include "cascor/cache/near_cache.hpp"
@@ -70,6 +71,7 @@ struct EngineParts {
   RemoteStore<CascorWhenUsed> remote;         // with `type: redis`
   Later<std::atomic<bool>> told_away{false};  // without a fallback: was the last line that Redis is away?
   Later<std::atomic<ChangeListener*>> listener{nullptr};
+  Later<ChangeSignal> changed;                    // rung when the server says that a key near has changed
   std::optional<Near> near;                       // with `type: redis`, unless it is switched off
   Later<std::unique_ptr<InvalidationLink>> link;  // with `near`; its thread uses that and the fallback
   std::optional<Back> fallback;                   // with `type: redis`; last, as its thread uses the rest
@@ -145,6 +147,7 @@ struct EngineParts {
                 " (it needs Redis 6, and an account with +client and &__redis__:invalidate)");
     };
     options.listener = &listener;
+    options.changed = &changed;
     near.emplace(std::move(options));
     link = remote.make_link(
         {config.near_prefixes(), keys->key_namespace() + "invalidate", [this] { return fallback->live(); }}, *near);

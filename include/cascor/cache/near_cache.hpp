@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "cascor/cache/change_signal.hpp"
 #include "cascor/cache/near_value.hpp"
 #include "cascor/core/clock.hpp"
 #include "cascor/core/eviction.hpp"
@@ -54,6 +55,7 @@ class NearCache final : public InvalidationSink {
     std::shared_ptr<const Clock> clock;
     std::function<void(const CacheError& why)> on_refused;
     const std::atomic<ChangeListener*>* listener = nullptr;
+    ChangeSignal* changed = nullptr;  ///< rung when the server says that a key has changed
   };
 
   explicit NearCache(Options options);

@@ -104,6 +104,7 @@ void NearCache<CascorWhenUsed>::on_key(std::string_view key) noexcept {
   } catch (...) {  // no memory for it
   }
   if (!demoted) forget(key);
+  if (options_.changed != nullptr) options_.changed->ring();
   if (ChangeListener* const listener = options_.listener->load(std::memory_order_acquire)) listener->key_changed(key);
 }
 
