@@ -153,6 +153,22 @@ TEST_CASE("arrays in arrays come through whole, with what stands behind them, ho
   }
 }
 
+TEST_CASE("a string in an array that does not end where it says is refused, however the bytes are cut") {
+  const std::string bytes = "*1\r\n$3\r\nabcdefgh";
+  for (std::size_t piece = 1; piece <= bytes.size(); ++piece) {
+    CAPTURE(piece);
+    ReplyReader reader;
+    CHECK_THROWS_AS(
+        [&] {
+          for (std::size_t at = 0; at < bytes.size(); at += piece) {
+            reader.feed(std::string_view{bytes}.substr(at, piece));
+            (void)all_of(reader);
+          }
+        }(),
+        cascor::ConnectionError);
+  }
+}
+
 TEST_CASE("a reader within an array holds bytes, though all that came are elements of it") {
   ReplyReader reader;
   reader.feed("*2\r\n:1\r\n");

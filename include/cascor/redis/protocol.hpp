@@ -67,7 +67,7 @@ class ReplyReader {
   Cut cut_element(Reply& into);
   Cut cut_simple(Reply& into);
   Cut cut_by_hiredis(Reply& into);
-  bool begin_array();
+  Cut begin_array();
 
   // What was received and not taken yet is [begin_, end_) of the buffer.
   std::unique_ptr<Byte[]> buffer_;

@@ -199,7 +199,11 @@ bool ReplyReader<CascorWhenUsed>::next(Reply& into) {
 
 template <class CascorWhenUsed>
 typename ReplyReader<CascorWhenUsed>::Cut ReplyReader<CascorWhenUsed>::cut(Reply& into) {
-  if (missing_ == 0 && (within_hiredis_ || !begin_array())) return cut_element(into);
+  if (missing_ == 0) {
+    const Cut header = within_hiredis_ ? Cut::not_simple : begin_array();
+    if (header == Cut::not_simple) return cut_element(into);
+    if (header == Cut::incomplete) return header;
+  }
   for (; missing_ > 0; --missing_) {
     if (cut_element(array_.elements.emplace_back()) == Cut::whole) continue;
     array_.elements.pop_back();
@@ -209,22 +213,28 @@ typename ReplyReader<CascorWhenUsed>::Cut ReplyReader<CascorWhenUsed>::cut(Reply
   return Cut::whole;
 }
 
-// What begins with an array's header, of as many elements as an answer may have: they are awaited from now on.
+// An array's header, of as many elements as an answer may have: they are awaited from now on. However its bytes are
+// cut, it is taken here or goes to hiredis, which is less strict with what stands in an array.
 template <class CascorWhenUsed>
-bool ReplyReader<CascorWhenUsed>::begin_array() {
-  if (begin_ == end_ || buffer_[begin_] != '*') return false;
-  const char* const last = buffer_.get() + end_;
+typename ReplyReader<CascorWhenUsed>::Cut ReplyReader<CascorWhenUsed>::begin_array() {
+  constexpr std::ptrdiff_t most_digits = 8;
+  if (begin_ == end_ || buffer_[begin_] != '*') return Cut::not_simple;
   const char* const line = buffer_.get() + begin_ + 1;
-  std::uint64_t elements = 0;
-  const auto [parsed, error] = std::from_chars(line, last, elements);
-  if (error != std::errc{} || last - parsed < 2 || parsed[0] != '\r' || parsed[1] != '\n') return false;
-  if (elements > max_array_elements) return false;
+  const char* const last = buffer_.get() + end_;
+  const char* const digits_end = std::find_if(line, last, [](char byte) { return byte < '0' || byte > '9'; });
+  if (digits_end - line > most_digits) return Cut::not_simple;
+  if (digits_end == last) return Cut::incomplete;
+  if (digits_end == line || *digits_end != '\r') return Cut::not_simple;
+  if (digits_end + 1 == last) return Cut::incomplete;
+  std::size_t elements = 0;
+  std::from_chars(line, digits_end, elements);
+  if (digits_end[1] != '\n' || elements > max_array_elements) return Cut::not_simple;
   array_.kind = Reply::Kind::array;
   // A header only claims its elements; memory is taken as they come.
   array_.elements.reserve(std::min<std::size_t>(elements, 1024));
   missing_ = elements;
-  begin_ += static_cast<std::size_t>(parsed + 2 - (line - 1));
-  return true;
+  begin_ += static_cast<std::size_t>(digits_end + 2 - (line - 1));
+  return Cut::whole;
 }
 
 template <class CascorWhenUsed>
