@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <random>
@@ -74,6 +75,10 @@ Trace training_run(std::size_t epochs) {
 Trace from_file(const char* name) {
   Trace trace;
   std::ifstream file{name};
+  if (!file) {
+    std::perror(name);
+    std::exit(1);
+  }
   for (std::string line; std::getline(file, line);) trace.push_back({line, false});
   return trace;
 }

@@ -42,8 +42,10 @@ int main(int count, char** arguments) {
   caches::Ours lru{caches::Ours::default_bytes, cascor::Eviction::lru};
   caches::Rocks rocks_lru = caches::Rocks::lru(4 * hot);
   caches::Rocks hyper_clock = caches::Rocks::hyper_clock(4 * hot);
+  caches::Tbb one_tbb{4 * hot};
   for (std::uint32_t i = 0; i < hot; ++i) {
     const keys::Key key{i};
+    (void)one_tbb.get(key);
     s3fifo.put(key, value);
     lru.put(key, value);
     rocks_lru.put(key, value);
@@ -57,7 +59,8 @@ int main(int count, char** arguments) {
                     {{"s3fifo", measure(s3fifo)},
                      {"lru", measure(lru)},
                      {"LRUCache", measure(rocks_lru)},
-                     {"HyperClockCache", measure(hyper_clock)}},
-                    2, rounds);
+                     {"HyperClockCache", measure(hyper_clock)},
+                     {"oneTBB", measure(one_tbb)}},
+                    3, rounds);
   }
 }

@@ -1,14 +1,14 @@
 // What max_memory_mb bounds: growth of resident memory against the limit, filled ten times over with JSON values of
-// 100 B to 100 KB. Each figure is taken in a process of its own, so that no heap is warm.
+// 100 B to 100 KB; and what an entry takes. Each figure is taken in a process of its own, so that no heap is warm.
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
-#include <cmath>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <random>
 #include <string>
 #include <thread>
@@ -17,39 +17,16 @@
 
 #include "cascor/codec/json.hpp"
 #include "cascor/memory_cache.hpp"
+#include "resident_support.hpp"
+#include "support/keys.hpp"
 #include "support/paired.hpp"
 
 namespace {
 
 using cascor::json;
 
-std::size_t resident_bytes() {
-  std::size_t pages = 0;
-  std::ifstream{"/proc/self/statm"} >> pages >> pages;
-  return pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-}
-
-// Of about `bytes`: a long text, numbers, a list of units, or weights by name.
-json value_of(std::size_t kind, std::size_t bytes) {
-  json value{{"epoch", 5}, {"train_loss", 0.25}, {"phase", "output"}};
-  if (kind == 0) value["log"] = std::string(bytes, 'x');
-  for (std::size_t i = 0; kind == 1 && i < bytes / 24; ++i) value["losses"].push_back(0.5);
-  for (std::size_t i = 0; kind == 2 && i < bytes / 600; ++i) {
-    value["units"].push_back({{"id", i}, {"type", "hidden"}, {"layer", 2}, {"bias", 0.25}});
-  }
-  for (std::size_t i = 0; kind == 3 && i < bytes / 160; ++i) {
-    value["weights"]["weight of the connection " + std::to_string(i)] = 0.5;
-  }
-  return value;
-}
-
 void fill(std::size_t writers, std::size_t limit) {
-  std::vector<json> values;  // copied from, so that making them takes no part in it
-  std::mt19937 random{1};
-  std::uniform_real_distribution<double> order_of_magnitude{2, 5};
-  for (std::size_t i = 0; i < 200; ++i) {
-    values.push_back(value_of(i % 4, static_cast<std::size_t>(std::pow(10, order_of_magnitude(random)))));
-  }
+  const std::vector<json> values = training_values();
   const std::size_t before = resident_bytes();
   cascor::MemoryCache<json> cache{{.max_bytes = limit, .give_back_pages = true}};
   std::atomic<std::size_t> stored{0};
@@ -73,6 +50,35 @@ void fill(std::size_t writers, std::size_t limit) {
   std::fflush(stdout);
 }
 
+// What an entry takes beyond its key and value: a million of 16 B and 100 B.
+void weigh(cascor::Eviction eviction, bool with_ttl) {
+  constexpr std::uint32_t entries = 1'000'000;
+  const std::string value(100, 'v');
+  cascor::MemoryCache<std::string> cache{{.max_bytes = std::size_t{1} << 30U, .eviction = eviction}};
+  const std::size_t before = resident_bytes();
+  for (std::uint32_t i = 0; i < entries; ++i) {
+    cache.set(keys::Key{i}, std::string{value}, with_ttl ? cascor::Ttl{std::chrono::hours{1}} : cascor::Ttl{});
+  }
+  const double each = static_cast<double>(resident_bytes() - before) / entries;
+  const double charged = static_cast<double>(cache.bytes()) / entries;
+  const double payload = 16 + static_cast<double>(cascor::weight_of(value));
+  std::printf("| %s | %s | %.1f | %.1f |\n", std::string{to_string(eviction)}.c_str(), with_ttl ? "an hour" : "none",
+              each - payload, charged - payload);
+  std::fflush(stdout);
+}
+
+template <class Work>
+bool in_a_process_of_its_own(Work work) {
+  std::fflush(stdout);
+  const pid_t child = fork();
+  if (child == 0) {
+    work();
+    std::_Exit(0);
+  }
+  int status = 0;
+  return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -81,14 +87,13 @@ int main(int count, char** arguments) {
               paired::machine().c_str());
   for (const std::size_t writers : {1U, 8U}) {
     for (std::size_t round = 0; round < rounds; ++round) {
-      std::fflush(stdout);
-      const pid_t child = fork();
-      if (child == 0) {
-        fill(writers, std::size_t{64} << 20U);
-        std::_Exit(0);
-      }
-      int status = 0;
-      if (child < 0 || waitpid(child, &status, 0) != child || status != 0) return 1;
+      if (!in_a_process_of_its_own([&] { fill(writers, std::size_t{64} << 20U); })) return 1;
+    }
+  }
+  std::printf("\n| policy | TTL | bytes an entry beyond key and value, resident | charged |\n|---|---|---|---|\n");
+  for (const auto eviction : {cascor::Eviction::s3fifo, cascor::Eviction::lru}) {
+    for (const bool with_ttl : {false, true}) {
+      if (!in_a_process_of_its_own([&] { weigh(eviction, with_ttl); })) return 1;
     }
   }
 }

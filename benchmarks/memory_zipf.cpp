@@ -43,6 +43,7 @@ int main(int count, char** arguments) {
   const auto lru = ours(cascor::Eviction::lru);
   caches::Rocks rocks_lru = caches::Rocks::lru(room);
   caches::Rocks hyper_clock = caches::Rocks::hyper_clock(room);
+  caches::Tbb one_tbb{room};
   std::uint64_t hits = 0;
   const auto warmed = [&](const char* name, auto& cache) {
     for (std::size_t i = 0; i < order.size() / 4; ++i) use(cache, keys::Key(order[i]), value, hits);
@@ -55,6 +56,7 @@ int main(int count, char** arguments) {
   warmed("lru", *lru);
   warmed("LRUCache", rocks_lru);
   warmed("HyperClockCache", hyper_clock);
+  for (std::size_t i = 0; i < order.size() / 4; ++i) (void)one_tbb.get(keys::Key(order[i]));
 
   for (const std::size_t threads : {1U, 2U, 8U}) {
     const auto measure = [&](auto& cache) {
@@ -81,7 +83,8 @@ int main(int count, char** arguments) {
         {{"s3fifo", measure(*s3fifo)},
          {"lru", measure(*lru)},
          {"LRUCache", measure(rocks_lru)},
-         {"HyperClockCache", measure(hyper_clock)}},
-        2, rounds);
+         {"HyperClockCache", measure(hyper_clock)},
+         {"oneTBB", measure(one_tbb)}},
+        3, rounds);
   }
 }

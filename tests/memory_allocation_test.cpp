@@ -3,8 +3,10 @@
 // The operators below are those of the whole test program. They count, and fail where a test asks for it in its own
 // thread; all other tests see them pass everything on to malloc. Not inlined, as GCC then takes free() for a mismatch.
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <cstddef>
 #include <cstdlib>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <new>
@@ -161,6 +163,29 @@ TEST_CASE("whichever allocation of a replace fails, the old value stays") {
   CHECK(fails_at(0, [&] { (void)cache.replace("a", read, std::move(value)); }));
   CHECK(cache.get("a") == read);
   CHECK(cache.bytes() == bytes);
+}
+
+TEST_CASE("whichever allocation of a copy, a touch, a load or an invalidation fails, the cache is as it was") {
+  const std::vector<std::pair<std::string, std::function<void(Cache&)>>> calls{
+      {"a copy", [](Cache& cache) { cache.set("3", std::as_const(*std::make_unique<std::string>(500, 'x'))); }},
+      {"a copy in place", [](Cache& cache) { cache.set("3", std::as_const(*std::make_unique<std::string>(90, 'x'))); }},
+      {"a copy with a TTL", [](Cache& cache) { cache.set("3", std::string(500, 'x'), std::chrono::hours{1}); }},
+      {"a touch", [](Cache& cache) { cache.touch("3", std::chrono::hours{1}); }},
+      {"a load", [](Cache& cache) { cache.publish(cache.begin_load("new"), std::string(500, 'x')); }},
+      {"a pattern", [](Cache& cache) { cache.erase_matching("a pattern that is too long for a string's inside*"); }},
+  };
+  for (const auto& [what, call] : calls) {
+    CAPTURE(what);
+    Cache cache{{.max_bytes = 100'000}};
+    for (int i = 0; i < 48; ++i) cache.set(std::to_string(i), std::string(100, 'v'));
+    const State before = state_of(cache);
+    std::size_t n = 0;
+    while (fails_at(n, [&, &one = call] { one(cache); })) {
+      REQUIRE(state_of(cache) == before);
+      ++n;
+    }
+    CHECK(n >= 1);
+  }
 }
 
 TEST_CASE("a full cache goes on evicting while there is no memory for what its policy would remember") {

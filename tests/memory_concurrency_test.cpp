@@ -184,6 +184,31 @@ TEST_CASE("values of which only one fits at a time do not wait for each other") 
   }
 }
 
+TEST_CASE("more threads than lists of recent hits read, write and evict at once: what they read is whole") {
+  {
+    MemoryCache<Checked> cache{{.max_bytes = 8'000, .shards = 1}};
+    std::atomic<int> wrong{0};
+    std::atomic<int> ready{0};
+    constexpr int threads = 40;
+    in_threads(threads, [&](int t) {
+      ++ready;
+      while (ready < threads) std::this_thread::yield();  // so that each has a number of its own
+      for (int i = 0; i < 400; ++i) {
+        const std::string key = std::to_string((i * 7 + t) % 60);
+        if (const auto hit = cache.get(key)) {
+          if (!hit->whole(key)) wrong = 1;
+        } else {
+          cache.set(key, Checked{key, static_cast<std::size_t>(i % 500)});
+        }
+      }
+    });
+    CHECK(wrong == 0);
+    CHECK(cache.stats().evictions > 0);
+    CHECK(cache.bytes() <= 8'000);
+  }
+  CHECK(alive == 0);
+}
+
 TEST_CASE("of many threads that replace one entry at once, each read of it, one does") {
   MemoryCache<int> cache;
   for (int round = 0; round < 200; ++round) {

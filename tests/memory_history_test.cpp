@@ -18,7 +18,7 @@ using cascor::MemoryCache;
 
 namespace {
 
-enum class Kind : unsigned char { get, set, erase, invalidate, set_absent };
+enum class Kind : unsigned char { get, set, erase, invalidate, invalidate_all, set_absent };
 
 // Of one key. A value is a number that no other set writes; 0: none.
 struct Operation {
@@ -42,7 +42,8 @@ bool explains(const Operation& operation, int& held) {
       if (operation.said != (held != 0)) return false;
       held = 0;
       return true;
-    case Kind::invalidate: held = 0; return true;
+    case Kind::invalidate:
+    case Kind::invalidate_all: held = 0; return true;
   }
   return false;
 }
@@ -93,11 +94,12 @@ History record(Eviction eviction, std::uint32_t seed) {
         const auto key = static_cast<std::size_t>(random() % keys);
         const std::string name = "key" + std::to_string(key);
         Operation operation;
-        const auto drawn = random() % 10;
+        const auto drawn = random() % 11;
         operation.kind = drawn < 4   ? Kind::get
                          : drawn < 6 ? Kind::set
                          : drawn < 7 ? Kind::erase
                          : drawn < 8 ? Kind::invalidate
+                         : drawn < 9 ? Kind::invalidate_all
                                      : Kind::set_absent;
         if (operation.kind == Kind::set || operation.kind == Kind::set_absent) operation.value = next_value++;
         operation.called = time++;
@@ -110,11 +112,15 @@ History record(Eviction eviction, std::uint32_t seed) {
           operation.said = cache.erase(name);
         } else if (operation.kind == Kind::invalidate) {
           cache.erase_matching(name + "*");
+        } else if (operation.kind == Kind::invalidate_all) {
+          cache.erase_matching("*");
         } else {
           operation.said = cache.set_if(name, operation.value, {}, cascor::absent) == cascor::SetOutcome::stored;
         }
         operation.returned = time++;
-        of_thread[t][key].push_back(operation);
+        for (std::size_t one = 0; one < keys; ++one) {
+          if (one == key || operation.kind == Kind::invalidate_all) of_thread[t][one].push_back(operation);
+        }
       }
     });
   }

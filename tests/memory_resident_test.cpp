@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <catch2/catch.hpp>
-#include <cmath>
 #include <cstddef>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -18,6 +16,7 @@
 #include "allocator_support.hpp"
 #include "cascor/codec/json.hpp"
 #include "cascor/memory_cache.hpp"
+#include "resident_support.hpp"
 
 namespace {
 
@@ -25,34 +24,10 @@ using cascor::json;
 
 constexpr std::size_t limit = std::size_t{64} << 20;
 
-std::size_t resident_bytes() {
-  std::size_t pages = 0;
-  std::ifstream{"/proc/self/statm"} >> pages >> pages;
-  return pages * 4096;
-}
-
-// Of about `bytes`: a long text, numbers, a list of units, or weights by name.
-json value_of(std::size_t kind, std::size_t bytes) {
-  json value{{"epoch", 5}, {"train_loss", 0.25}, {"phase", "output"}};
-  if (kind == 0) value["log"] = std::string(bytes, 'x');
-  for (std::size_t i = 0; kind == 1 && i < bytes / 24; ++i) value["losses"].push_back(0.5);
-  for (std::size_t i = 0; kind == 2 && i < bytes / 600; ++i) {
-    value["units"].push_back({{"id", i}, {"type", "hidden"}, {"layer", 2}, {"bias", 0.25}});
-  }
-  for (std::size_t i = 0; kind == 3 && i < bytes / 160; ++i) {
-    value["weights"]["weight of the connection " + std::to_string(i)] = 0.5;
-  }
-  return value;
-}
-
 // Growth of resident memory over the limit, after a thread stored ten times as much as fits.
 double resident_over_limit() {
-  std::vector<json> values;  // copied from, so that making them takes no part in it
-  std::mt19937 random{1};
-  std::uniform_real_distribution<double> order_of_magnitude{2, 5};  // 100 B to 100 KB
-  for (std::size_t i = 0; i < 200; ++i) {
-    values.push_back(value_of(i % 4, static_cast<std::size_t>(std::pow(10, order_of_magnitude(random)))));
-  }
+  const std::vector<json> values = training_values();
+  std::mt19937 random{2};
   const std::size_t before = resident_bytes();
   cascor::MemoryCache<json> cache{{.max_bytes = limit, .give_back_pages = true}};
   std::size_t stored = 0;

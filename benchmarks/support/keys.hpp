@@ -17,14 +17,14 @@ namespace keys {
 /// ends.
 class Key {
  public:
-  explicit Key(std::uint32_t number) {
+  [[gnu::always_inline]] explicit Key(std::uint32_t number) {
     write(number, text_.data());
     write(number * 2654435761U, text_.data() + 8);
   }
   operator std::string_view() const { return {text_.data(), text_.size()}; }
 
  private:
-  static void write(std::uint64_t value, char* to) {
+  [[gnu::always_inline]] static void write(std::uint64_t value, char* to) {
     value = (value & 0xFFFF) << 32U | value >> 16U;
     value = (value & 0x000000FF000000FF) << 16U | (value & 0x0000FF000000FF00) >> 8U;
     value = (value & 0x000F000F000F000F) << 8U | (value & 0x00F000F000F000F0) >> 4U;

@@ -47,7 +47,7 @@ class Entry : public PolicyNode {
     std::memcpy(&size, behind, sizeof size);
     return {behind + sizeof size, size};
   }
-  bool has_key(std::string_view wanted) const noexcept {
+  [[gnu::always_inline]] bool has_key(std::string_view wanted) const noexcept {
     if (wanted.size() >= long_key) return key() == wanted;
     if (wanted.size() != key_size_) return false;
     const char* const mine = reinterpret_cast<const char*>(this) + sizeof(Entry);
@@ -76,7 +76,7 @@ class Entry : public PolicyNode {
     char* const here = const_cast<char*>(reinterpret_cast<const char*>(this));
     return *std::launder(reinterpret_cast<GroupLinks*>(here - sizeof(Times) - sizeof(GroupLinks)));
   }
-  bool has_expired(Now& now) const noexcept { return has_times() && now.has_passed(expires()); }
+  [[gnu::always_inline]] bool has_expired(Now& now) const noexcept { return has_times() && now.has_passed(expires()); }
 
   /// Bytes of its block.
   static constexpr std::size_t block_size(std::size_t key_size, bool with_times) noexcept {

@@ -1,8 +1,8 @@
-// Who left lately: a queue of the hashes of entries that are gone, in 10 bytes each.
+// Who left lately: the hashes of entries that are gone, eight to a cache line.
 #pragma once
 
 #include <algorithm>
-#include <bit>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -12,69 +12,85 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
-/// The newest so many hashes that were added. Each is remembered by 32 of its bits, so contains() is wrong once in some
-/// billion times, which costs a cache nothing but a worse guess. Guarded by the shard's lock.
-///
-/// A ring holds the ghosts by number; those of one chain lead from each to the one before it. Nothing is ever taken out
-/// of a chain: it ends where it leads to a number that has left the ring.
+/// The newest so many hashes that were added, but for a few: a hash has one line where it may be, and the oldest of
+/// more than eight newest ones in a line makes way early (one in a hundred at most). Each is remembered by 32 of its
+/// bits, so in a cache of some million entries contains() is wrong once in some ten thousand times. Both cost a cache
+/// nothing but a worse guess. Guarded by the shard's lock.
 template <class CascorWhenUsed = void>
 class GhostQueue {
  public:
-  /// Bytes of memory for each of the `room` ghosts: 10 in a full ring, which grows in steps of two.
-  static constexpr std::size_t bytes_per_ghost = 15;
+  /// Bytes of memory for each of the `room` ghosts: 13 to 19.
+  static constexpr std::size_t bytes_per_ghost = 16;
 
   /// Remembers `hash` among the newest `room`. May throw std::bad_alloc, changing nothing.
   void add(std::uint64_t hash, std::size_t room) {
     if (room == 0) return clear();
-    if (room > ring_.size() || (ring_.size() > fewest && room * 4 < ring_.size())) {
-      resize(std::max(fewest, std::bit_ceil(room)));
+    if (room > lines_.size() * most_in_line || (lines_.size() > fewest && room * 4 < lines_.size() * most_in_line)) {
+      resize(std::max(fewest, room * 3 / 2 / most_in_line + 1));
     }
     size_ = std::min(size_ + 1, room);
-    put(mark_of(hash));
+    put({mark_of(hash), next_++});
   }
   bool contains(std::uint64_t hash) const noexcept {
-    if (ring_.empty()) return false;
+    if (lines_.empty()) return false;
     const std::uint32_t mark = mark_of(hash);
-    std::uint32_t age = 0;
-    for (std::uint32_t at = chains_[mark & (chains_.size() - 1)];; at = ghost(at).previous) {
-      const std::uint32_t older = next_ - at;
-      if (older <= age || older > size_) return false;
-      if (ghost(at).mark == mark) return true;
-      age = older;
-    }
+    bool found = false;
+    for (const Ghost& ghost : lines_[line_of(mark)].ghosts) found |= ghost.mark == mark && is_remembered(ghost);
+    return found;
+  }
+  /// Has the line of this hash brought near.
+  void expect(std::uint64_t hash) const noexcept {
+    if (!lines_.empty()) __builtin_prefetch(&lines_[line_of(mark_of(hash))], 1);
   }
   std::size_t size() const noexcept { return size_; }
   void clear() noexcept { *this = GhostQueue{}; }
 
  private:
-  static constexpr std::size_t fewest = 64;
+  static constexpr std::size_t most_in_line = 5;  // on average
+  static constexpr std::size_t fewest = 16;
   struct Ghost {
     std::uint32_t mark = 0;
-    std::uint32_t previous = 0;  // the number of the one before in the same chain
+    std::uint32_t number = 0;  // it may wrap
   };
+  struct alignas(64) Line {
+    std::array<Ghost, 8> ghosts{};
+  };
+
   static std::uint32_t mark_of(std::uint64_t hash) noexcept {
     return static_cast<std::uint32_t>(hash) ^ static_cast<std::uint32_t>(hash >> 32U);
   }
-  const Ghost& ghost(std::uint32_t number) const noexcept { return ring_[number & (ring_.size() - 1)]; }
-  void put(std::uint32_t mark) noexcept {
-    std::uint32_t& chain = chains_[mark & (chains_.size() - 1)];
-    ring_[next_ & (ring_.size() - 1)] = {mark, chain};
-    chain = next_++;
+  std::size_t line_of(std::uint32_t mark) const noexcept {
+    return static_cast<std::size_t>((std::uint64_t{mark} * lines_.size()) >> 32U);
   }
-  void resize(std::size_t ghosts) {
-    GhostQueue larger;
-    larger.ring_.resize(ghosts);
-    larger.chains_.resize(ghosts / 2);
-    larger.size_ = std::min(size_, ghosts);
-    for (std::size_t age = larger.size_; age > 0; --age) {
-      larger.put(ghost(next_ - static_cast<std::uint32_t>(age)).mark);
+  std::uint32_t age(const Ghost& ghost) const noexcept { return next_ - ghost.number; }
+  bool is_remembered(const Ghost& ghost) const noexcept { return age(ghost) <= size_; }
+  void put(Ghost ghost) noexcept {
+    auto& ghosts = lines_[line_of(ghost.mark)].ghosts;
+    Ghost* place = ghosts.data();
+    for (Ghost& one : ghosts) {
+      if (one.mark == ghost.mark && is_remembered(one)) {
+        place = &one;
+        break;
+      }
+      if (age(one) > age(*place)) place = &one;
     }
-    *this = std::move(larger);
+    if (age(*place) >= age(ghost)) *place = ghost;
+  }
+  void resize(std::size_t lines) {
+    GhostQueue other;
+    other.lines_.resize(lines);
+    other.next_ = next_;
+    other.size_ = size_;
+    for (const Line& line : lines_) {
+      for (const Ghost& ghost : line.ghosts) {
+        if (is_remembered(ghost)) other.put(ghost);
+      }
+    }
+    *this = std::move(other);
   }
 
-  std::vector<Ghost> ring_;            // a power of two
-  std::vector<std::uint32_t> chains_;  // the number of each chain's newest
-  std::uint32_t next_ = 0;             // the number of the next ghost; it may wrap
+  std::vector<Line> lines_;
+  std::uint32_t next_ = 1;  // so that a place that was never used is older than all that are remembered
   std::size_t size_ = 0;
 };
 

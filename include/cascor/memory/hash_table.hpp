@@ -36,7 +36,8 @@ class HashTable {
     __builtin_prefetch(
         reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(first()) + home(hash) * sizeof(Chunk)));
   }
-  Node* find(std::uint64_t hash, std::string_view key) const noexcept {
+  /// Inlined, as it is a third of a hit; compilers shy away from it.
+  [[gnu::always_inline]] Node* find(std::uint64_t hash, std::string_view key) const noexcept {
     const Chunk* const chunks = first();
     if (chunks == nullptr) return nullptr;
     // Nearly always it is here, the only one with its tag, or nowhere.

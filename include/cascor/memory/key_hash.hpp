@@ -27,7 +27,7 @@ class KeyHash {
   }
   explicit KeyHash(const std::array<std::uint64_t, 3>& seed) noexcept : seed_{seed} {}
 
-  std::uint64_t operator()(std::string_view key) const noexcept {
+  [[gnu::always_inline]] std::uint64_t operator()(std::string_view key) const noexcept {
     const char* at = key.data();
     std::size_t left = key.size();
     std::uint64_t state = seed_[0];

@@ -12,11 +12,12 @@ namespace cascor::inline CASCOR_CACHE_ABI::detail {
 /// where there is none, which the shard then removes with evicted = true. replaced() puts a new entry into an old one's
 /// place, recharged() says that one has another charge: neither is a hit by itself. A reader's hit comes through
 /// PolicyNode::used(), and where `wants_order` also, a little later, through hit(). give_all() moves every entry to a
-/// list. Guarded by the shard's lock; nothing throws.
+/// list. expect() says that this hash will soon be inserted or removed. Guarded by the shard's lock; nothing throws.
 class LruPolicy {
  public:
   static constexpr bool wants_order = true;
 
+  void expect(std::uint64_t /*hash*/) const noexcept {}
   void inserted(PolicyNode& node, std::uint64_t /*hash*/) noexcept { list_.push_newest(node); }
   void hit(PolicyNode& node) noexcept { list_.make_newest(node); }
   void replaced(PolicyNode& old, PolicyNode& by) noexcept { list_.replace(old, by); }

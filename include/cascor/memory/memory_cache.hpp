@@ -370,7 +370,7 @@ class MemoryCache {
     return handle;
   }
   // A few of that shard's and of another one's by turns: no shard is forgotten.
-  void remove_expired_of(Shard& shard, Now& now) {
+  [[gnu::noinline]] void remove_expired_of(Shard& shard, Now& now) {
     remove_some_expired(shard, now);
     if (shards_.size() == 1) return;
     if (detail::ThreadSlots* const thread = detail::slots_of_this_thread()) {
@@ -408,7 +408,7 @@ class MemoryCache {
     const milliseconds lives = ttl.resolve(options_.default_ttl, now());
     return {now(), expiry_after(now(), lives)};
   }
-  bool assign(std::uint64_t hash, std::string_view key, const Value& value, Ttl ttl) {
+  [[gnu::noinline]] bool assign(std::uint64_t hash, std::string_view key, const Value& value, Ttl ttl) {
     Shard& shard = this->shard(hash);
     if (!shard.expects_overwrite() || !detail::is_quick_to_copy(value)) return false;
     shard.expect(hash);
@@ -420,7 +420,8 @@ class MemoryCache {
     was_overwritten(key, charge, charge, shard, now);
     return true;
   }
-  SetOutcome put_now(std::uint64_t hash, std::string_view key, Value&& value, Ttl ttl, const Condition& condition) {
+  [[gnu::noinline]] SetOutcome put_now(std::uint64_t hash, std::string_view key, Value&& value, Ttl ttl,
+                                       const Condition& condition) {
     shard(hash).expect(hash);
     Now now{*options_.clock};
     const auto [stored, expires] = times_of(ttl, now);

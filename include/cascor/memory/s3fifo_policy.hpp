@@ -17,6 +17,7 @@ class S3FifoPolicy {
  public:
   static constexpr bool wants_order = false;
 
+  void expect(std::uint64_t hash) const noexcept { ghost_.expect(hash); }
   void inserted(PolicyNode& node, std::uint64_t hash) noexcept {
     node.uses(0);
     node.in_main(ghost_.contains(hash));

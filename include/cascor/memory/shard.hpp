@@ -126,7 +126,10 @@ class alignas(64) Shard {
     Node* old = table_.find(hash, entry.key());
     if (!holds(condition, old, now)) return Put::not_expected;
     expect_overwrite(old != nullptr);
-    if (old == nullptr) table_.reserve_one();
+    if (old == nullptr) {
+      with_policy([hash](auto& policy) { policy.expect(hash); });
+      table_.reserve_one();
+    }
     await(hash, entry, old);
     if (old != nullptr) with_policy([old](auto& policy) { policy.hit(*old); });  // so that others leave before it
     while (!room.exchange(entry.charge(), old != nullptr ? old->charge() : 0)) {
@@ -349,7 +352,7 @@ class alignas(64) Shard {
     loads_.overtake(key);
     with_policy([&entry](auto& policy) { policy.hit(entry); });
   }
-  bool is_live(const Node& entry, Now& now) const noexcept {
+  [[gnu::always_inline]] bool is_live(const Node& entry, Now& now) const noexcept {
     return groups_.is_valid(entry) && !entry.has_expired(now);
   }
   /// Why an entry leaves that was not to be read any more, or else leaves for `otherwise`.
@@ -496,10 +499,12 @@ class alignas(64) Shard {
   }
   // Most likely what is newer leaves next. All that its removal looks at is far away by now: this time the line of the
   // table and what its value owns, whose addresses are in it; of the one after that, the entry itself.
-  void expect_next_victim(const Node& victim) const noexcept {
+  void expect_next_victim(const Node& victim) noexcept {
     const auto* const next = static_cast<const Node*>(victim.newer());
     if (next == nullptr) return;
-    table_.expect(table_.hash_of(*next));
+    const std::uint64_t hash = table_.hash_of(*next);
+    table_.expect(hash);
+    with_policy([hash](const auto& policy) { policy.expect(hash); });
     next->expect_value();
     static_cast<const Node*>(next->newer())->expect();
   }

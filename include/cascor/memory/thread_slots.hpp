@@ -22,17 +22,22 @@ struct alignas(64) ThreadSlots {
   alignas(64) ThreadSlots* next = nullptr;
   std::size_t number = 0;  ///< 0 for the first, and so on: dense, as slots are used again
   std::size_t turn = 0;    ///< its own to count with: whose turn it is
-  std::size_t calls = 0;   ///< and its calls
   std::atomic<bool> taken{true};
 };
 
 using AllThreads = std::atomic<ThreadSlots*>;
 
+/// What a thread knows of itself; one variable, as each costs a shared library a call to find.
+struct ThisThread {
+  ThreadSlots* slots = nullptr;
+  unsigned calls = 0;
+};
+
 // One list for the process, also where a program is built with hidden visibility. Where it is not one, because a
 // library was loaded apart, a shard sees that the reader's list is not its own: ShardLock::enter.
 // NOLINTBEGIN(cppcoreguidelines-avoid-non-const-global-variables)
 [[gnu::visibility("default")]] inline constinit AllThreads all_threads{nullptr};
-[[gnu::visibility("default")]] inline constinit thread_local ThreadSlots* this_thread = nullptr;
+[[gnu::visibility("default")]] inline constinit thread_local ThisThread this_thread{};
 // NOLINTEND(cppcoreguidelines-avoid-non-const-global-variables)
 
 /// Gives the calling thread slots until it ends: those of a thread that has ended, else new ones, which stay for good.
@@ -44,7 +49,7 @@ template <class CascorWhenUsed = void>
     Leaving(const Leaving&) = delete;
     Leaving& operator=(const Leaving&) = delete;
     ~Leaving() {
-      this_thread = nullptr;
+      this_thread.slots = nullptr;
       slots->taken.store(false, std::memory_order_release);
     }
     ThreadSlots* slots;
@@ -61,19 +66,16 @@ template <class CascorWhenUsed = void>
     } while (!all_threads.compare_exchange_weak(first, slots, std::memory_order_acq_rel));
   }
   thread_local const Leaving leaving{slots};  // a thread that is ending already keeps what it takes now
-  this_thread = slots;
+  this_thread.slots = slots;
   return slots;
 }
 
 inline ThreadSlots* slots_of_this_thread() noexcept {
-  ThreadSlots* const slots = this_thread;
+  ThreadSlots* const slots = this_thread.slots;
   return slots != nullptr ? slots : enrol_thread();
 }
 
 /// Is this the one of so many calls of this thread with which it gives back what has expired? A power of two.
-inline bool is_time_to_tidy(std::size_t calls) noexcept {
-  ThreadSlots* const slots = this_thread;
-  return slots != nullptr && (++slots->calls & (calls - 1)) == 0;
-}
+inline bool is_time_to_tidy(unsigned calls) noexcept { return (++this_thread.calls & (calls - 1)) == 0; }
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail
