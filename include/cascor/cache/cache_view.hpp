@@ -273,8 +273,9 @@ class BasicCacheView {
 
   /// Removes every entry whose full key matches the Redis glob, and returns how many live ones went. What is outside
   /// the namespace gets it in front, so that "metrics:*" works and nothing of another application is reached; the
-  /// durable record and locks stay. In memory O(entries); on Redis SCAN and UNLINK, one round trip a page of 1,000
-  /// keys, each with its own deadline, without blocking the server. Throws DataError for an empty pattern.
+  /// durable record and locks stay. In memory O(1) for a whole prefix or the namespace, whose memory the calls that
+  /// follow give back, else O(entries of the prefixes it may reach); on Redis SCAN and UNLINK, one round trip a page of
+  /// 1,000 keys, each with its own deadline, without blocking the server. Throws DataError for an empty pattern.
   std::size_t invalidate_cache(std::string_view pattern) {
     return engine().erase_matching(names().pattern(pattern), until_);
   }
