@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <catch2/catch.hpp>
@@ -341,7 +342,10 @@ TEST_CASE("a process that dies loses no more than its backlog said", "[recorder]
     { TrainingRecorder next{cache, "run-1"}; }  // sends what an earlier one left in the file
     const auto kept = cache.history("run-1").size();
     CHECK(kept >= told.handed_over - told.backlog);
-    CHECK(epochs(cache) == counting(0, static_cast<int>(kept) - 1));
+    // What was in memory is lost; what had come after it may have been in the file.
+    const auto all = epochs(cache);
+    CHECK(std::is_sorted(all.begin(), all.end()));
+    CHECK(std::adjacent_find(all.begin(), all.end()) == all.end());
     if (max_pending == 20) CHECK(kept >= told.handed_over - 20 - 500);  // the file's survive the process
   }
 }
