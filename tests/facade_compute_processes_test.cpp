@@ -6,6 +6,7 @@
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <future>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -274,4 +275,40 @@ TEST_CASE("an account that may run no scripts has its value, and a line says why
               "k" + std::to_string(i), [] { return 1; }, shared) == 1);
   }
   CHECK(backend.log.count("WARNING: Computed, but not stored: NOPERM") == 1);
+}
+
+TEST_CASE("a manager's end does not wait for what another process computes") {
+  OnRedisTcp backend;
+  CacheManager other{backend.config()};
+  std::optional<CacheManager> cache{backend.config()};
+  ComputeOptions options = shared;
+  options.stale_for = 1h;
+  options.stale_after = 0ms;
+  CHECK(cache->get_or_compute(
+            "k", [] { return 1; }, options) == 1);
+  backend.server.raw("DEL", "cascor:k");
+  Gate gate;
+  std::thread computing{[&] {
+    (void)other.get_or_compute(
+        "k",
+        [&] {
+          gate.pass();
+          return 2;
+        },
+        shared);
+  }};
+  gate.await_arrival();
+  CHECK(cache->get_or_compute(
+            "k", [] { return 3; }, options) == 1);
+  CHECK(eventually([&] { return cache->stats().compute.lock_waits == 1; }));
+  std::atomic<bool> ended{false};
+  std::thread ending{[&] {
+    cache.reset();
+    ended = true;
+  }};
+  CHECK(eventually([&] { return ended.load(); }));
+  gate.open();
+  ending.join();
+  computing.join();
+  CHECK(backend.server.raw("GET", "cascor:k").text == "2");
 }

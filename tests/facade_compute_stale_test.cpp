@@ -12,6 +12,7 @@
 #include "cascor/cache.hpp"
 #include "support/away.hpp"
 #include "support/backends.hpp"
+#include "support/eventually.hpp"
 #include "support/gate.hpp"
 
 using namespace std::chrono_literals;
@@ -116,6 +117,7 @@ TEST_CASE("what is kept to stand in is within the memory limit, and nobody else'
   in.cache.get_or_compute(
       "metrics:k", [] { return std::string(1000, 'x'); }, options);
   CHECK(in.cache.keys().size() == 1);
+  CHECK(in.cache.stats().entries == 1);
   CHECK(in.cache.stats().bytes > 2000);
   CHECK(in.cache.invalidate_cache("*") == 1);
   CHECK(in.cache.stats().bytes == 0);
@@ -163,6 +165,47 @@ TEST_CASE("a function that cannot outlive the call is computed in it, stale_afte
   CHECK(in.cache.get_or_compute("k", stays, now) == 1);
   in.clock->advance(2s);
   CHECK(in.cache.get_or_compute("k", stays, now) == 2);
+}
+
+namespace {
+
+// A function that is empty once it was moved from.
+struct Owning {
+  Owning(int value, std::atomic<int>& count) : owned{std::make_unique<int>(value)}, moves{count} {}
+  Owning(Owning&& other) noexcept : owned{std::move(other.owned)}, moves{other.moves} { ++moves; }
+  int operator()() const { return owned ? *owned : -1; }
+  std::unique_ptr<int> owned;
+  std::atomic<int>& moves;
+};
+
+}  // namespace
+
+TEST_CASE("a function that was taken to the background is whole where it runs in the call after all") {
+  InMemory in;
+  const ComputeOptions at_once{.ttl = 10s, .stale_for = 1min, .stale_after = 0ms};
+  const ComputeOptions patient{.ttl = 10s, .stale_for = 1min, .stale_after = 1h};
+  const auto one = [] { return 1; };
+  for (const char* key : {"a", "b", "k"}) CHECK(in.cache.get_or_compute(key, one, at_once) == 1);
+  in.clock->advance(11s);
+  Gate gate;
+  for (const char* key : {"a", "b"}) {  // as many as the background has threads
+    CHECK(in.cache.get_or_compute(
+              key,
+              [&] {
+                gate.pass();
+                return 2;
+              },
+              at_once) == 1);
+  }
+  gate.await_arrival(2);
+  std::atomic<int> moves{0};
+  int computed = 0;
+  std::thread caller{[&] { computed = *in.cache.get_or_compute("k", Owning{5, moves}, patient); }};
+  CHECK(eventually([&] { return moves > 0; }));
+  in.cache.erase("k");  // its turn in the background comes to nothing
+  gate.open();
+  caller.join();
+  CHECK(computed == 5);
 }
 
 TEST_CASE("near its end a value is computed anew in the background, once, when somebody asks") {
@@ -361,4 +404,66 @@ TEST_CASE("on Redis: a refresh that another process's newer value overtook is no
   gate.open();
   CHECK(eventually([&] { return cache.stats().compute.not_stored == 1; }));
   CHECK(backend.server.raw("GET", "cascor:k").text == "3");
+}
+
+TEST_CASE("on Redis: a life longer than a clock can tell is no reason to fail") {
+  OnRedisTcp backend;
+  CacheManager cache{backend.config()};
+  const std::string key = GENERATE("k", "metrics:k");
+  backend.server.raw("SET", "cascor:" + key, "1", "PX", "9000000000000000000");
+  for (int i = 0; i < 2; ++i) CHECK(cache.get_or_compute<int>(key, fails, {.stale_for = 1min}) == 1);
+  CHECK(cache.get_or_compute<int>(key, fails, {.stale_for = 1min, .refresh_ahead = 0.5}) == 1);
+}
+
+TEST_CASE("on Redis: with the server lost, a refresh takes no newer value's place") {
+  RedisServer server;
+  CapturedLog log;
+  auto config = config_for(server, log);
+  config.connection_pool.timeout = 2s;
+  CacheManager cache{config};
+  server.raw("SET", "cascor:k", "1", "PX", "50000");
+  Gate gate;
+  const auto compute = [&] {
+    gate.pass();
+    return 2;
+  };
+  CHECK(cache.get_or_compute<int>("k", compute, {.ttl = 1h, .refresh_ahead = 1min}) == 1);
+  gate.await_arrival();
+  server.pause();
+  const auto before = cache.stats().redis.commands;
+  gate.open();
+  CHECK(eventually([&] { return cache.stats().redis.commands > before; }));  // it is on its way
+  cache.with_deadline(50ms).set("k", 3);
+  CHECK(*cache.get<int>("k") == 3);
+  CHECK(eventually([&] { return cache.stats().compute.not_stored == 1; }));
+  CHECK(*cache.get<int>("k") == 3);
+  server.resume();
+  REQUIRE(cache.flush(30s));
+  CHECK(server.raw("GET", "cascor:k").text == "3");
+}
+
+TEST_CASE("on Redis: with the server lost, what a removal did not wait for does not come back by memory") {
+  RedisServer server;
+  CapturedLog log;
+  auto config = config_for(server, log);
+  config.connection_pool.timeout = 2s;
+  CacheManager cache{config};
+  Gate gate;
+  std::thread caller{[&] {
+    (void)cache.get_or_compute("k", [&] {
+      gate.pass();
+      return 2;
+    });
+  }};
+  gate.await_arrival();
+  server.pause();
+  const auto before = cache.stats().redis.commands;
+  gate.open();
+  CHECK(eventually([&] { return cache.stats().redis.commands > before; }));
+  cache.with_deadline(50ms).erase("k");
+  caller.join();
+  CHECK_FALSE(cache.get("k"));
+  server.resume();
+  REQUIRE(cache.flush(30s));
+  CHECK(server.raw("EXISTS", "cascor:k").integer == 0);
 }

@@ -302,6 +302,12 @@ TEST_CASE("a cache that is off computes each time, once for all who ask at once"
     CHECK(value == i + 1);
     CHECK(value.status() == CacheStatus::miss);
   }
+  const auto none = [&] {
+    ++computed;
+    return std::optional<int>{};
+  };
+  for (int i = 0; i < 2; ++i) CHECK_FALSE(cache.get_or_compute("k", none, {.stale_for = 1min, .absent_ttl = 1min}));
+  CHECK(computed == 4);
 }
 
 TEMPLATE_TEST_CASE("a waiter's deadline ends its waiting with a TimeoutError, and nobody else's", "", BOTH_BACKENDS) {

@@ -47,8 +47,13 @@ class Computations {
   Computations(const Computations&) = delete;
   Computations& operator=(const Computations&) = delete;
   ~Computations() = default;
-  /// Waits for the computations that run in the background, and has none run any more.
-  void stop() noexcept { background_.stop(); }
+  /// Waits for the computations that run in the background, and has none run any more. Those that wait for another
+  /// process are given up.
+  void stop() noexcept {
+    stopping_ = true;
+    parts_.changed.ring();
+    background_.stop();
+  }
 
   /// Engine::get_or_compute.
   ComputeAnswer get_or_compute(Prefix prefix, std::string_view key, Computation& work, const ComputeOptions& options,
@@ -94,6 +99,7 @@ class Computations {
   using Bytes = Now<std::shared_ptr<const std::string>>;
   using Load = typename MemoryBackend<CascorWhenUsed>::Load;
   using Writes = typename Parts::Writes;
+  using Work = std::shared_ptr<Now<Computation>>;  // of one that outlives its call
 
   struct WrittenKey {
     std::string_view key;
@@ -165,7 +171,7 @@ class Computations {
   Found look(const Asked& asked);
   ComputeAnswer load(const Asked& asked, Computation& work, std::uint64_t seen);
   Outcome wait(const Asked& asked, Flight& flight);
-  std::optional<Outcome> await_briefly(const Asked& asked, Computation& work);
+  std::optional<Outcome> await_briefly(const Asked& asked, Computation& work, Work& moved);
   ComputeAnswer answer(const Asked& asked, const Outcome& outcome);
   ComputeAnswer out_of_time(const Asked& asked);
 
@@ -190,7 +196,8 @@ class Computations {
   std::optional<milliseconds> keep_found(const Asked& asked);
   void refresh(const Asked& asked, const Found& found, Computation& work);
   std::unique_ptr<Dependent<BackgroundTask, CascorWhenUsed>> postponed(const Asked& asked, const Ticket& flight,
-                                                                       Computation& work, const Reason& reason);
+                                                                       const Work& work, const Reason& reason);
+  static Work outliving(Computation& work) noexcept;
 
   static bool has_value(const Found& found) noexcept { return found.stored() != nullptr || found.bytes; }
   // What Redis's absence leaves of a value is no reason not to compute.
@@ -223,6 +230,7 @@ class Computations {
   Random random_;
   Counts counts_;
   std::atomic<bool> told_no_scripts_{false};
+  std::atomic<bool> stopping_{false};
   std::optional<Locks> locks_;             // on Redis
   Background<CascorWhenUsed> background_;  // last, as its threads use the rest
 };

@@ -13,8 +13,7 @@ namespace cascor::inline CASCOR_CACHE_ABI::detail {
 template <class CascorWhenUsed>
 class Computations<CascorWhenUsed>::Later final : public BackgroundTask {
  public:
-  Later(Computations& owner, const Asked& asked, Ticket flight,
-        std::unique_ptr<Dependent<Computation, CascorWhenUsed>> work, const Reason& reason)
+  Later(Computations& owner, const Asked& asked, Ticket flight, Work work, const Reason& reason)
       : owner_{owner}, asked_{asked}, flight_{std::move(flight)}, work_{std::move(work)}, reason_{reason} {
     asked_.key = flight_->key();
     asked_.until = whenever;
@@ -33,7 +32,7 @@ class Computations<CascorWhenUsed>::Later final : public BackgroundTask {
   Computations& owner_;
   Asked asked_;
   const Ticket flight_;
-  const std::unique_ptr<Dependent<Computation, CascorWhenUsed>> work_;
+  const Work work_;
   const Reason reason_;
 };
 
@@ -62,8 +61,8 @@ auto Computations<CascorWhenUsed>::checked(Prefix prefix, std::string_view key, 
   (void)Ttl{options.stale_for}.resolve(no_expiry, now + asked.ttl);
   (void)Ttl{options.absent_ttl}.resolve(no_expiry, now);
   asked.refresh_within = options.refresh_ahead.before_the_end_of(asked.ttl);
-  asked.keeps = options.stale_for.count() > 0 || options.absent_ttl.count() > 0 ||
-                (parts_.is_remote() && asked.refresh_within.count() > 0);
+  asked.keeps = parts_.config.enabled && (options.stale_for.count() > 0 || options.absent_ttl.count() > 0 ||
+                                          (parts_.is_remote() && asked.refresh_within.count() > 0));
   return asked;
 }
 
@@ -89,8 +88,9 @@ ComputeAnswer Computations<CascorWhenUsed>::get_or_compute(Prefix prefix, std::s
 
 template <class CascorWhenUsed>
 ComputeAnswer Computations<CascorWhenUsed>::load(const Asked& asked, Computation& work, std::uint64_t seen) {
+  Work moved;  // where the function is, once it was taken along
   if (asked.options.stale_after) {
-    if (const auto in_time = await_briefly(asked, work)) return answer(asked, *in_time);
+    if (const auto in_time = await_briefly(asked, work, moved)) return answer(asked, *in_time);
   }
   while (true) {
     const auto joined = flights_.join(asked.key, seen);
@@ -99,7 +99,7 @@ ComputeAnswer Computations<CascorWhenUsed>::load(const Asked& asked, Computation
                       "What computes a value must not get_or_compute the same key, not by way of others either."};
     }
     const Outcome outcome = joined.role == Flights::Role::lead
-                                ? lead(asked, work, *joined.flight, {.read_again = joined.read_again})
+                                ? lead(asked, moved ? *moved : work, *joined.flight, {.read_again = joined.read_again})
                                 : wait(asked, *joined.flight);
     if (outcome.kind != Outcome::Kind::given_up) return answer(asked, outcome);
     if (is_late(asked)) return out_of_time(asked);
@@ -118,13 +118,14 @@ auto Computations<CascorWhenUsed>::wait(const Asked& asked, Flight& flight) -> O
 
 // With a value to stand in: no longer than stale_after. nullopt: there is none, or the computation was given up.
 template <class CascorWhenUsed>
-auto Computations<CascorWhenUsed>::await_briefly(const Asked& asked, Computation& work) -> std::optional<Outcome> {
+auto Computations<CascorWhenUsed>::await_briefly(const Asked& asked, Computation& work, Work& moved)
+    -> std::optional<Outcome> {
   Found old = stale(asked);
   if (!has_value(old)) return std::nullopt;
   Ticket flight = flights_.enqueue(asked.key);
   if (flight) {
-    std::unique_ptr<Dependent<BackgroundTask, CascorWhenUsed>> later =
-        postponed(asked, flight, work, {.read_again = true});
+    moved = outliving(work);
+    auto later = postponed(asked, flight, moved, {.read_again = true});
     if (!later) return std::nullopt;
     if (!background_.post(later)) later->run();
   } else {
@@ -260,7 +261,7 @@ auto Computations<CascorWhenUsed>::take_lock(const Asked& asked, Lock& lock, con
     // Another process may have stored it between our look and our lock.
     if (Found found = look(asked); is_fresh(found)) return found_there(std::move(found));
     if (lock) return std::nullopt;
-    if (is_late(asked) || !parts_.fallback->live()) return Outcome{};
+    if (is_late(asked) || !parts_.fallback->live() || stopping_) return Outcome{};
     if (first) counts_.lock_waits.fetch_add(1, std::memory_order_relaxed);
     changed.wait_for(pause(bound));
     bound = std::min(bound * 2, milliseconds{200});
@@ -312,7 +313,15 @@ bool Computations<CascorWhenUsed>::store(const Asked& asked, Flight& flight, con
 template <class CascorWhenUsed>
 void Computations<CascorWhenUsed>::take_back(std::string_view key, const StoredValue& value) noexcept {
   try {
-    (void)run_script(*parts_.remote.store, release_script, {key}, {*value.bytes()}, parts_.deadline(whenever));
+    const auto bytes = value.bytes();
+    const bool kept_here = parts_.fallback->keep([&](typename Parts::Pending& pending) {
+      const StoredHandle held = parts_.memory.get(key);
+      if (held && *held->bytes() != *bytes) return;
+      (void)parts_.memory.erase(key);
+      pending.erase(key);
+    });
+    if (kept_here) return;
+    (void)run_script(*parts_.remote.store, release_script, {key}, {*bytes}, parts_.deadline(whenever));
   } catch (const std::exception& error) {
     parts_.log.warning(std::string{"A value that was removed while it was being stored may be there still: "} +
                        error.what());
@@ -335,6 +344,8 @@ bool Computations<CascorWhenUsed>::store_remotely(const Asked& asked, const Stor
         return static_cast<bool>(parts_.write_remotely({&write, 1}, {&ttl, 1}, by).front());
       },
       [&](const CacheError*) -> std::optional<Dependent<bool, CascorWhenUsed>> {
+        // What it was to take the place of is in Redis; what is here is newer, and nothing here can tell them apart.
+        if (before) return parts_.fallback->live() ? std::nullopt : std::optional{false};
         const auto kept = parts_.write_in_fallback({&write, 1}, {&ttl, 1});
         if (!kept) return std::nullopt;
         return kept->front().tier() != CacheTier::none;
@@ -391,8 +402,10 @@ auto Computations<CascorWhenUsed>::stale(const Asked& asked) -> Found {
 template <class CascorWhenUsed>
 void Computations<CascorWhenUsed>::keep(const Asked& asked, const StoredValue& value, std::optional<milliseconds> left,
                                         const Loads& loads) {
-  const milliseconds how_long = left.value_or(milliseconds{0}) + asked.options.stale_for;
-  if (!loads.kept || left == no_expiry || how_long.count() == 0) return;
+  constexpr milliseconds a_century = std::chrono::years{100};  // what lives as long needs no stand-in
+  if (!loads.kept || left == no_expiry || left >= a_century) return;
+  const milliseconds how_long = std::min(left.value_or(milliseconds{0}) + asked.options.stale_for, a_century);
+  if (how_long.count() == 0) return;
   const TimePoint at = left ? parts_.clock->now() + *left : TimePoint::min();
   const auto end = Form::of(std::make_shared<const Ends>(Ends{at}));
   const Now<StoredValue> kept{parts_.is_remote() ? Now<StoredValue>{value.bytes()}.with(end) : value.with(end)};
@@ -456,7 +469,7 @@ void Computations<CascorWhenUsed>::refresh(const Asked& asked, const Found& foun
   if (!flight) return;
   Reason reason{.refresh = true};
   if (parts_.is_remote()) reason.before = bytes_of(found);
-  std::unique_ptr<Dependent<BackgroundTask, CascorWhenUsed>> later = postponed(asked, flight, work, reason);
+  auto later = postponed(asked, flight, outliving(work), reason);
   if (later && background_.post(later)) {
     counts_.refreshes.fetch_add(1, std::memory_order_relaxed);
   } else {
@@ -464,13 +477,23 @@ void Computations<CascorWhenUsed>::refresh(const Asked& asked, const Found& foun
   }
 }
 
-// Null, and the flight withdrawn, where the function cannot outlive the call.
+// Null where the function cannot outlive the call.
+template <class CascorWhenUsed>
+auto Computations<CascorWhenUsed>::outliving(Computation& work) noexcept -> Work {
+  try {
+    return work.kept();
+  } catch (...) {  // what copying it throws concerns nobody: the call goes on without
+    return nullptr;
+  }
+}
+
+// Null, and the flight withdrawn, where there is no work, or no memory.
 template <class CascorWhenUsed>
 std::unique_ptr<Dependent<BackgroundTask, CascorWhenUsed>> Computations<CascorWhenUsed>::postponed(
-    const Asked& asked, const Ticket& flight, Computation& work, const Reason& reason) {
+    const Asked& asked, const Ticket& flight, const Work& work, const Reason& reason) {
   try {
-    if (auto kept = work.kept()) return std::make_unique<Later>(*this, asked, flight, std::move(kept), reason);
-  } catch (...) {  // what copying it throws concerns nobody: the call goes on without
+    if (work) return std::make_unique<Later>(*this, asked, flight, work, reason);
+  } catch (const std::bad_alloc&) {  // the call goes on without
   }
   flights_.withdraw(*flight);
   return nullptr;

@@ -22,7 +22,7 @@ namespace cascor::inline CASCOR_CACHE_ABI::detail {
 inline constexpr char kept_aside_mark = '\x01';
 inline bool is_kept_aside(std::string_view key) noexcept { return key.starts_with(kept_aside_mark); }
 
-/// Entries, bytes, evictions and expirations by prefix. Safe from any thread.
+/// Entries, bytes, evictions and expirations by prefix; of what is kept aside the bytes. Safe from any thread.
 template <class CascorWhenUsed = void>
 class MemoryCounts {
  public:
@@ -30,13 +30,14 @@ class MemoryCounts {
 
   void inserted(std::string_view key, std::size_t charge) noexcept {
     auto& one = of(key);
-    one.entries.fetch_add(1, std::memory_order_relaxed);
+    if (!is_kept_aside(key)) one.entries.fetch_add(1, std::memory_order_relaxed);
     one.bytes.fetch_add(static_cast<std::int64_t>(charge), std::memory_order_relaxed);
   }
   void removed(std::string_view key, std::size_t charge, Removal why) noexcept {
     auto& one = of(key);
-    if (why != Removal::invalidated) one.entries.fetch_sub(1, std::memory_order_relaxed);
     one.bytes.fetch_sub(static_cast<std::int64_t>(charge), std::memory_order_relaxed);
+    if (is_kept_aside(key)) return;
+    if (why != Removal::invalidated) one.entries.fetch_sub(1, std::memory_order_relaxed);
     if (why == Removal::evicted) one.evictions.fetch_add(1, std::memory_order_relaxed);
     if (why == Removal::expired) one.expirations.fetch_add(1, std::memory_order_relaxed);
   }
