@@ -1,7 +1,9 @@
 // Tags: what was stored with one goes with it, on each backend, and nothing else does; no key is looked at for it, and
 // nothing of what has expired stays behind.
 #include <algorithm>
+#include <atomic>
 #include <catch2/catch.hpp>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -89,7 +91,69 @@ TEMPLATE_TEST_CASE("a condition that does not hold tags nothing away; increment 
   CHECK(cache.set("counter", 1, tagged("run-42")));
   CHECK(cache.increment("counter", 1, 1h) == 2);
   CHECK(cache.touch("counter", 30min));
+  CHECK_FALSE(cache.set("claimed", 2, {.ttl = 1h, .only_if = cascor::absent}));
+  CHECK_FALSE(cache.set("claimed", 2, {.ttl = 1h, .only_if = cascor::absent, .tags = {"run-43"}}));
   CHECK(cache.invalidate_tag("run-42") == 2);
+}
+
+TEMPLATE_TEST_CASE("a condition that holds takes the tags away that the value no longer has", "", OnMemory,
+                   OnRedisTcp) {
+  TestType backend;
+  CacheManager cache{backend.config()};
+  CHECK(cache.set("k", 1, tagged("run-42")));
+  CHECK(cache.set("claimed", 1, tagged("run-42")));
+  CHECK(cache.set("k", 2, {.ttl = 1h, .only_if = cascor::present}));
+  CHECK(cache.erase("claimed"));
+  CHECK(cache.set("claimed", 2, {.ttl = 1h, .only_if = cascor::absent, .tags = {"run-43"}}));
+  CHECK(cache.invalidate_tag("run-42") == 0);
+  CHECK(*cache.get("k") == 2);
+  CHECK(*cache.get("claimed") == 2);
+  CHECK(cache.invalidate_tag("run-43") == 1);
+}
+
+TEST_CASE("a write that Redis refuses leaves no value that its tag does not reach") {
+  OnRedisTcp backend;
+  CacheManager cache{backend.config()};
+  CHECK(cache.set("k", 1, tagged("run-42")));
+  backend.server.raw("CONFIG", "SET", "maxmemory", "1");
+  CHECK_FALSE(cache.set("k", 2, tagged("run-43")));
+  cache.invalidate_tag("run-42");
+  CHECK(backend.server.raw("EXISTS", "cascor:k").integer == 0);
+}
+
+namespace {
+
+// A value whose end is a write with a tag.
+struct Farewell {
+  Farewell() = default;
+  Farewell(const Farewell&) = default;
+  Farewell& operator=(const Farewell&) = default;
+  ~Farewell() {
+    if (CacheManager* const to = cache.exchange(nullptr)) to->set("farewell", 1, tagged("run-42"));
+  }
+  static inline std::atomic<CacheManager*> cache{nullptr};
+};
+void to_json(cascor::json& out, const Farewell&) { out = 1; }
+void from_json(const cascor::json&, Farewell&) {}
+
+}  // namespace
+
+TEST_CASE("in memory, a value that ends while tags are looked after may use the cache") {
+  OnMemory backend;
+  auto config = backend.config();
+  const auto clock = std::make_shared<cascor::ManualClock>();
+  config.clock = clock;
+  CacheManager cache{config};
+  for (int round = 0; round < 20; ++round) {
+    CHECK(cache.set("ends", Farewell{}, tagged("run-42", 1s)));
+    CHECK(cache.set("stays", round, tagged("run-42")));
+    CHECK(cache.get<Farewell>("ends"));
+    clock->advance(2s);
+    Farewell::cache = &cache;
+    CHECK(cache.set("stays", round, tagged("run-42")));
+    Farewell::cache = nullptr;
+  }
+  CHECK(cache.contains("farewell"));
 }
 
 TEMPLATE_TEST_CASE("a tag has a name of 1 to 1024 bytes, any bytes; its set is no key of the cache's", "", OnMemory,

@@ -29,24 +29,19 @@ CASCOR_CACHE_FN std::shared_ptr<const ValueTags> tags_of(const KeySpace& names, 
 /// The keys under each tag. It may know more than there is, as it is not told what expires, is evicted or overwritten:
 /// the value says itself which tags it carries. But each key that is added has two others looked at, and what is no
 /// longer there is dropped, so that it never holds many more than the cache does. O(1) a tag.
-/// One mutex guards it; `is_there` is called under it, and nothing else. Safe from any thread.
+/// One mutex guards it; nothing else is called under it: `is_there` may end values whose destructors use the cache.
+/// Safe from any thread.
 template <class CascorWhenUsed = void>
 class TagIndex {
  public:
   /// Call it when the value is there: who takes the tag from then on finds it.
   template <class IsThere>
   void add(std::string_view key, const ValueTags& tags, const IsThere& is_there) {
-    const std::lock_guard lock{mutex_};
     for (const std::string& tag : tags.names) {
       insert(tag, key);
       for (int looks = 0; looks < 2; ++looks) {
-        const auto oldest = ring_.begin();
-        if (is_there(std::string_view{oldest->key})) {
-          ring_.splice(ring_.end(), ring_, oldest);
-        } else {
-          forget(oldest);
-        }
-        if (ring_.empty()) break;
+        const Looked oldest = look();
+        if (!oldest.key.empty() && !is_there(std::string_view{oldest.key})) forget_unless_added(oldest);
       }
     }
   }
@@ -63,10 +58,16 @@ class TagIndex {
   struct Pair {
     std::string key;
     const std::string* tag = nullptr;  // tags_'s own
+    bool looked_at = false;            // since it was added last
   };
   using Place = typename std::list<Pair>::iterator;
+  struct Looked {
+    std::string tag;
+    std::string key;  // empty: there is none
+  };
   void insert(const std::string& tag, std::string_view key);
-  void forget(Place pair);
+  Looked look();
+  void forget_unless_added(const Looked& pair);
 
   mutable std::mutex mutex_;
   std::list<Pair> ring_;  // in the order in which they will be looked at

@@ -37,19 +37,41 @@ CASCOR_CACHE_DEF std::shared_ptr<const ValueTags> tags_of(const KeySpace& names,
 
 template <class CascorWhenUsed>
 void TagIndex<CascorWhenUsed>::insert(const std::string& tag, std::string_view key) {
+  const std::lock_guard lock{mutex_};
   const auto named = tags_.try_emplace(tag).first;
-  if (named->second.contains(key)) return;
+  if (const auto found = named->second.find(key); found != named->second.end()) {
+    found->second->looked_at = false;
+    return;
+  }
   ring_.push_back({std::string{key}, &named->first});
   const Place place = std::prev(ring_.end());
   named->second.emplace(place->key, place);
 }
 
+// The oldest one goes to the back.
 template <class CascorWhenUsed>
-void TagIndex<CascorWhenUsed>::forget(Place pair) {
-  const auto named = tags_.find(*pair->tag);
-  named->second.erase(pair->key);
+auto TagIndex<CascorWhenUsed>::look() -> Looked {
+  const std::lock_guard lock{mutex_};
+  if (ring_.empty()) return {};
+  const Place oldest = ring_.begin();
+  Looked looked{*oldest->tag, oldest->key};
+  oldest->looked_at = true;
+  ring_.splice(ring_.end(), ring_, oldest);
+  return looked;
+}
+
+// One that was added again since it was looked at is there by now.
+template <class CascorWhenUsed>
+void TagIndex<CascorWhenUsed>::forget_unless_added(const Looked& pair) {
+  const std::lock_guard lock{mutex_};
+  const auto named = tags_.find(pair.tag);
+  if (named == tags_.end()) return;
+  const auto found = named->second.find(pair.key);
+  if (found == named->second.end() || !found->second->looked_at) return;
+  const Place place = found->second;
+  named->second.erase(found);
   if (named->second.empty()) tags_.erase(named);
-  ring_.erase(pair);
+  ring_.erase(place);
 }
 
 template <class CascorWhenUsed>

@@ -226,8 +226,12 @@ std::vector<cascor::detail::Dependent<StoreOutcome, CascorWhenUsed>> RedisBacken
     };
     if (tagged) {
       tags.behind(batch);
+      const std::size_t first = outcomes.size();
       const auto untagged = tags.outcomes(run(batch, {.repeat = repeat}, by), outcomes);
       if (!untagged.empty()) (void)erase_many(untagged, by);
+      Batch<CascorWhenUsed> rest;
+      tags.after(rest, std::span{outcomes}.subspan(first));
+      if (rest.commands() > 0) (void)run(rest, {}, by);
     } else if (Reply reply; batch.commands() == 1) {  // the common case needs no vector
       run(batch, {&reply, 1}, {.repeat = repeat}, by);
       note({&reply, 1});

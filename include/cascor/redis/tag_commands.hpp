@@ -14,7 +14,8 @@
 namespace cascor::inline CASCOR_CACHE_ABI::redis {
 
 /// The commands of one batch that writes entries with tags: what an entry is in no longer goes before it is written,
-/// what it is in comes behind, so that a set may name too many keys for a moment and never too few.
+/// or, under a condition, by another batch when it was; what it is in comes behind, so that a set may name too many
+/// keys for a moment and never too few.
 template <class CascorWhenUsed = void>
 class TagCommands {
  public:
@@ -29,8 +30,11 @@ class TagCommands {
   /// long as the last of its keys.
   void behind(Batch<CascorWhenUsed>& batch);
   /// The entries' outcomes out of the replies to the whole batch, in the order of before(). One whose tags were refused
-  /// is refused; their keys are returned, as they are there without their tags.
+  /// is refused; their keys are returned, as they are there without their tags, and so are those of entries that were
+  /// refused themselves when the one before had lost its tags.
   std::vector<std::string_view> outcomes(std::span<const Reply> replies, std::vector<StoreOutcome>& to) const;
+  /// What those have to be taken out of whose condition held: `outcomes` are those of before().
+  void after(Batch<CascorWhenUsed>& batch, std::span<const StoreOutcome> outcomes) const;
 
  private:
   struct Tagged {
@@ -38,6 +42,7 @@ class TagCommands {
     std::size_t entry = 0;
     std::size_t command = 0;
   };
+  void take_out(Batch<CascorWhenUsed>& batch, std::size_t entry) const;
   std::span<const StoreEntry> entries_;
   std::vector<std::size_t> sets_;  // which commands they are
   std::vector<Tagged> tagged_;

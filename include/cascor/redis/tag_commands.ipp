@@ -10,10 +10,22 @@ namespace cascor::inline CASCOR_CACHE_ABI::redis {
 
 template <class CascorWhenUsed>
 void TagCommands<CascorWhenUsed>::before(Batch<CascorWhenUsed>& batch, std::size_t entry) {
-  for (const std::string& tag : entries_[entry].former_tags)
-    batch.add({Answer::integer}, "ZREM", tag, entries_[entry].key);
+  if (entries_[entry].only_if == OnlyIf::always) take_out(batch, entry);
   sets_.push_back(batch.commands());
   add(entry);
+}
+
+template <class CascorWhenUsed>
+void TagCommands<CascorWhenUsed>::take_out(Batch<CascorWhenUsed>& batch, std::size_t entry) const {
+  for (const std::string& tag : entries_[entry].former_tags)
+    batch.add({Answer::integer}, "ZREM", tag, entries_[entry].key);
+}
+
+template <class CascorWhenUsed>
+void TagCommands<CascorWhenUsed>::after(Batch<CascorWhenUsed>& batch, std::span<const StoreOutcome> outcomes) const {
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (outcomes[i].stored && entries_[i].only_if != OnlyIf::always) take_out(batch, i);
+  }
 }
 
 template <class CascorWhenUsed>
@@ -62,6 +74,12 @@ std::vector<std::string_view> TagCommands<CascorWhenUsed>::outcomes(std::span<co
     to.push_back({reply.kind == Reply::Kind::status, reply.is_error() ? server_error(reply.text) : nullptr});
   }
   std::vector<std::string_view> untagged;
+  for (std::size_t i = 0; i < sets_.size(); ++i) {
+    const StoreEntry& entry = entries_[i];
+    if (to[first + i].error && entry.only_if == OnlyIf::always && !entry.former_tags.empty()) {
+      untagged.push_back(entry.key);
+    }
+  }
   for (const Tagged& one : tagged_) {
     const Reply& reply = replies[one.command];
     StoreOutcome& outcome = to[first + one.entry];
