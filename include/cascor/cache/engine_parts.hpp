@@ -256,9 +256,12 @@ struct EngineParts {
           ++failures;
         }
         if (fallback->now().serving == Serving::undecided) fallback->await_decision(by);
-        if (fallback->live()) continue;
+        if (fallback->now().serving != Serving::memory && !by.passed()) continue;
       }
-      if (!failed && fallback->now().serving == Serving::undecided) failed = out_of_time();
+      // Whatever went wrong before: that it is not decided yet is for want of time.
+      if (fallback->now().serving == Serving::undecided && (!failed || failed->code() != ErrorCode::timeout)) {
+        failed = failed ? out_of_time_after(*failed) : out_of_time();
+      }
       if (std::optional<Result> result = locally(failed.get())) return std::move(*result);
     }
     if (config.strict) failed->raise();

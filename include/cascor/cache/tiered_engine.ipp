@@ -164,7 +164,8 @@ auto TieredEngine<CascorWhenUsed>::write(std::span<Write> writes, TimePoint unti
     const Deadline by = p.deadline(until);
     for (std::size_t i = 0; i < writes.size(); ++i) {  // in the order given; each waits for room by itself
       auto queued = behind_.put(writes[i], now, ttls[i], by);
-      results.push_back(queued ? std::move(*queued) : std::move(write_now(writes.subspan(i, 1), ttls, until).front()));
+      results.push_back(queued ? std::move(*queued)
+                               : std::move(write_now(writes.subspan(i, 1), {&ttls[i], 1}, until).front()));
     }
   } else {
     results = write_now(writes, ttls, until);
@@ -181,8 +182,8 @@ auto TieredEngine<CascorWhenUsed>::write(std::span<Write> writes, TimePoint unti
 }
 
 template <class CascorWhenUsed>
-auto TieredEngine<CascorWhenUsed>::write_now(std::span<Write> writes, const Later<std::vector<milliseconds>>& ttls,
-                                             TimePoint until) -> Results {
+auto TieredEngine<CascorWhenUsed>::write_now(std::span<Write> writes, typename Parts::Ttls ttls, TimePoint until)
+    -> Results {
   Parts& p = parts_;
   for (const Write& write : writes) {
     if (!behind_.is_settled(write.key, until))
@@ -215,6 +216,7 @@ template <class CascorWhenUsed>
 bool TieredEngine<CascorWhenUsed>::erase(std::string_view key, TimePoint until) {
   Parts& p = parts_;
   if (!p.config.enabled) return false;
+  if (p.is_remote()) until = p.deadline(until).at();  // one for all that it waits for
   const auto change = computations_.removing(key, until);
   const Prefix prefix = p.keys->prefix_of(key);
   const AtEnd forget{[&] {
@@ -397,7 +399,7 @@ std::size_t TieredEngine<CascorWhenUsed>::erase_tagged(const std::string& tag, T
   const auto may_erase = [&](std::string_view key) {
     if (!p.keys->is_cached(key)) return false;
     (void)computations_.removing(key, until);  // nothing older is stored from now on, nor stands in
-    if (p.near) gone.emplace_back(key);
+    gone.emplace_back(key);
     return true;
   };
   const AtEnd forget{[&] {
@@ -474,6 +476,7 @@ Reply TieredEngine<CascorWhenUsed>::command(std::span<const std::string_view> ar
     reply.text = error.what();
     return reply;
   };
+  if (behind_.any()) until = p.deadline(until).at();
   (void)behind_.settle_all(until);
   // What it changes, and what it says of a key that it reads, is known by its arguments, unless it may be anything.
   const AtEnd forget{[&] {

@@ -103,7 +103,7 @@ class TieredEngine final : public Engine {
   std::size_t erase_many(TimePoint until, const There& there, const Here& here, const Waiting& waiting,
                          const Queued& queued);
   AllFound read_all(std::span<const std::string_view> keys, TimePoint until);
-  Results write_now(std::span<Write> writes, const Later<std::vector<milliseconds>>& ttls, TimePoint until);
+  Results write_now(std::span<Write> writes, typename Parts::Ttls ttls, TimePoint until);
   Later<std::shared_ptr<ChangeListener>> listener_;  // the link's thread, which is of the parts, calls it
   Parts parts_;
   Computations<CascorWhenUsed> computations_{parts_, *this};
