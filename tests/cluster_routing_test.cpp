@@ -181,3 +181,16 @@ TEST_CASE("A map of slots is read as CLUSTER SLOTS tells it", "[cluster]") {
   CHECK_FALSE(SlotMap::from(array({range(0, 16384, "a", 7000)}), here));
   CHECK_FALSE(SlotMap::from(array({range(0, 1, "a", 0)}), here));
 }
+
+TEST_CASE("What a node tells of others is taken only where it can be so", "[cluster]") {
+  const auto range = [](std::string host) {
+    return array({integer(0), integer(9), array({text(std::move(host)), integer(7000)})});
+  };
+  CHECK_FALSE(SlotMap::from(array({range("a\nERROR b")}), {}));
+  CHECK_FALSE(SlotMap::from(array({range(std::string(256, 'a'))}), {}));
+  CHECK(SlotMap::from(array({range("fe80::1%eth0")}), {}));
+  // More ranges than slots: each one costs time.
+  CHECK_FALSE(SlotMap::from(array(std::vector<Reply>(16385, range("a"))), {}));
+  CHECK_FALSE(cascor::redis::redirect_in("MOVED 1 a\x01:7000", {}));
+  CHECK_FALSE(cascor::redis::redirect_in("MOVED 1 " + std::string(256, 'a') + ":7000", {}));
+}

@@ -25,6 +25,8 @@ class BreakerGuard {
   void succeeded();
   void failed(const CacheError& error);
   BreakerState state() const;
+  /// Has nothing failed since the last success?
+  bool at_rest() const noexcept { return at_rest_.load(std::memory_order_acquire); }
 
  private:
   struct Change {

@@ -50,6 +50,8 @@ class Cluster final : public Topology<CascorWhenUsed> {
   void when_masters_change(std::function<void()> tell);
   /// The map may be old: it is asked for anew when it is next needed.
   void look_again() { suspect(); }
+  /// May a command go to a server that is none of these masters?
+  bool knows_others(const std::vector<Server>& masters) const;
   PoolState pool() const override;
   RemoteStats stats() const override;
   void stop() noexcept override;
@@ -91,10 +93,12 @@ class Cluster final : public Topology<CascorWhenUsed> {
   std::shared_ptr<const View> refreshed(std::unique_lock<std::mutex>& lock, Deadline by);
   std::optional<SlotMap<CascorWhenUsed>> ask_for_slots(const Server& server, Deadline by,
                                                        std::shared_ptr<const CacheError>& error);
+  std::optional<SlotMap<CascorWhenUsed>> ask_for_slots(const std::vector<Server>& servers, Deadline by,
+                                                       std::shared_ptr<const CacheError>& error);
   std::vector<Server> whom_to_ask(const Server& first);
   Server make_node(const Endpoint& endpoint, std::size_t max_connections) const;
   Server node_at(const Endpoint& endpoint, std::size_t of_masters);
-  void retire(const Node<CascorWhenUsed>& node);
+  void retire(const Server& node);
   void suspect(const Server& better = nullptr);
 
   void tell_of_change() noexcept;
@@ -116,7 +120,8 @@ class Cluster final : public Topology<CascorWhenUsed> {
   std::vector<Server> being_asked_;  // for the map
   Server better_;                    // who seems to know more
   std::chrono::steady_clock::time_point last_refresh_{};
-  RemoteStats of_retired_;  // what nodes had counted that are no more
+  std::vector<std::weak_ptr<Node<CascorWhenUsed>>> retired_;  // those on which calls may be under way yet
+  RemoteStats of_retired_;                                    // what nodes had counted that are no more
 };
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::redis

@@ -38,6 +38,8 @@ void Cluster<CascorWhenUsed>::execute(const Server& pinned, const Commands& batc
   for (const Unit& unit : units) travellers.push_back({&unit, pinned});
   Backoff backoff{milliseconds{10}, milliseconds{200}};
   std::fill(replies.begin(), replies.end(), Reply{});
+  // What has no key is for the server that it was meant for: another one's answer would be no answer.
+  const auto home = [&pinned](const Unit& unit) { return unit.slot == Unit::any_slot ? pinned : nullptr; };
   int failures = 0;
   for (int redirects = 0;; ++redirects) {
     const bool may_fail = failures < detail::most_failures && redirects < detail::most_redirects && !by.passed();
@@ -60,9 +62,14 @@ void Cluster<CascorWhenUsed>::execute(const Server& pinned, const Commands& batc
         const bool final = traveller.outcome.may_have_run && (terms.repeat == Repeat::unsafe || !each_.retry);
         const ErrorCode code = traveller.outcome.error->code();
         const bool of_the_node = code == ErrorCode::connection || code == ErrorCode::timeout;
-        if (final || !may_fail || !of_the_node) traveller.outcome.error->raise();
+        if (final || !may_fail || !of_the_node) {
+          if (!traveller.to->has_stopped()) traveller.outcome.error->raise();
+          throw ConnectionError{"Lost the connection to Redis on " + to_string(traveller.to->endpoint()) +
+                                    ": it did not answer, and another node of the cluster has its place",
+                                "Make the call again: it goes to that node."};
+        }
         changing = true;
-        again.push_back({traveller.unit, nullptr});
+        again.push_back({traveller.unit, home(*traveller.unit)});
       } else if (refusal == nullptr || !may_fail) {
         Route::place(*traveller.unit, traveller.answers, replies);
       } else if (const auto redirect =
@@ -77,7 +84,7 @@ void Cluster<CascorWhenUsed>::execute(const Server& pinned, const Commands& batc
       } else {
         suspect();
         changing = true;
-        again.push_back({traveller.unit, nullptr});
+        again.push_back({traveller.unit, home(*traveller.unit)});
       }
     }
     if (again.empty()) return;
@@ -186,29 +193,47 @@ auto Cluster<CascorWhenUsed>::make_node(const Endpoint& endpoint, std::size_t ma
 // another one now is made anew; calls on the old one end there.
 template <class CascorWhenUsed>
 auto Cluster<CascorWhenUsed>::node_at(const Endpoint& endpoint, std::size_t of_masters) -> Server {
-  bool known = false;
+  Server node;
+  bool is_master = false;
   {
     const std::lock_guard lock{mutex_};
-    known = nodes_.contains(to_string(endpoint));
+    const std::string name = to_string(endpoint);
+    if (const auto known = nodes_.find(name); known != nodes_.end()) node = known->second;
+    const bool any_share = node && of_masters == 0;
+    if (of_masters == 0) of_masters = view_ ? view_->servers.size() + 1 : 1;
+    const std::size_t share = std::max<std::size_t>(each_.max_connections / of_masters, 1);
+    if (!node || (!any_share && node->pool().max != share)) {
+      Server fresh = make_node(endpoint, share);
+      if (node) retire(node);
+      nodes_.insert_or_assign(name, fresh);
+      if (stopper_.stopped()) fresh->stop();
+      node = std::move(fresh);
+    }
+    is_master = view_ && std::any_of(view_->servers.begin(), view_->servers.end(), [&endpoint](const Server& one) {
+                  return SlotMap<CascorWhenUsed>::same(one->endpoint(), endpoint);
+                });
   }
-  if (!known) tell_of_change();
-  const std::lock_guard lock{mutex_};
-  Server& node = nodes_[to_string(endpoint)];
-  if (node && of_masters == 0) return node;
-  if (of_masters == 0) of_masters = view_ ? view_->servers.size() + 1 : 1;
-  const std::size_t share = std::max<std::size_t>(each_.max_connections / of_masters, 1);
-  if (!node || node->pool().max != share) {
-    if (node) retire(*node);
-    node = make_node(endpoint, share);
-    if (stopper_.stopped()) node->stop();
-  }
+  // Behind its entry, so that whoever is told finds it; by everybody who is about to use it, so that none is early.
+  if (!is_master) tell_of_change();
   return node;
+}
+
+template <class CascorWhenUsed>
+bool Cluster<CascorWhenUsed>::knows_others(const std::vector<Server>& masters) const {
+  const std::lock_guard lock{mutex_};
+  return std::any_of(nodes_.begin(), nodes_.end(), [&masters](const auto& named) {
+    return std::none_of(masters.begin(), masters.end(), [&named](const Server& one) {
+      return SlotMap<CascorWhenUsed>::same(one->endpoint(), named.second->endpoint());
+    });
+  });
 }
 
 // Under the lock.
 template <class CascorWhenUsed>
-void Cluster<CascorWhenUsed>::retire(const Node<CascorWhenUsed>& node) {
-  const RemoteStats counted = node.stats();
+void Cluster<CascorWhenUsed>::retire(const Server& node) {
+  std::erase_if(retired_, [](const auto& one) { return one.expired(); });
+  retired_.push_back(node);
+  const RemoteStats counted = node->stats();
   of_retired_.commands += counted.commands;
   of_retired_.batches += counted.batches;
   of_retired_.retries += counted.retries;
@@ -262,15 +287,13 @@ auto Cluster<CascorWhenUsed>::refreshed(std::unique_lock<std::mutex>& lock, Dead
   std::shared_ptr<const CacheError> error;
   std::exception_ptr failed;
   try {
-    for (const Server& server : whom_to_ask(better)) {
-      auto map = ask_for_slots(server, by, error);
-      if (!map) continue;
-      fresh = std::make_shared<View>();
-      fresh->map = *std::move(map);
-      for (const Endpoint& master : fresh->map.masters()) {
-        fresh->servers.push_back(node_at(master, fresh->map.masters().size()));
+    if (auto map = ask_for_slots(whom_to_ask(better), by, error)) {
+      auto all = std::make_shared<View>();
+      all->map = *std::move(map);
+      for (const Endpoint& master : all->map.masters()) {
+        all->servers.push_back(node_at(master, all->map.masters().size()));
       }
-      break;
+      fresh = std::move(all);
     }
   } catch (...) {  // out of memory
     failed = std::current_exception();
@@ -286,7 +309,9 @@ auto Cluster<CascorWhenUsed>::refreshed(std::unique_lock<std::mutex>& lock, Dead
     std::erase_if(nodes_, [this, &fresh](const auto& named) {
       const auto& servers = fresh->servers;
       if (std::find(servers.begin(), servers.end(), named.second) != servers.end()) return false;
-      retire(*named.second);
+      retire(named.second);
+      // What hangs there would hang until its deadline: its place may have been taken.
+      if (named.second->seems_away()) named.second->stop();
       return true;
     });
     return view_;
@@ -299,7 +324,7 @@ auto Cluster<CascorWhenUsed>::refreshed(std::unique_lock<std::mutex>& lock, Dead
                         "Name nodes of one cluster in redis_url."};
 }
 
-// Whoever seems to know more, then the masters in no order, then the seeds by their names.
+// Whoever seems to know more, then the masters in no order, those that seem away last, then the seeds by their names.
 template <class CascorWhenUsed>
 auto Cluster<CascorWhenUsed>::whom_to_ask(const Server& first) -> std::vector<Server> {
   std::vector<Server> servers;
@@ -309,11 +334,32 @@ auto Cluster<CascorWhenUsed>::whom_to_ask(const Server& first) -> std::vector<Se
   }
   for (std::size_t i = servers.size(); i > 1; --i) std::swap(servers[i - 1], servers[random_() % i]);
   if (first) servers.insert(servers.begin(), first);
+  std::stable_partition(servers.begin(), servers.end(), [](const Server& one) { return !one->seems_away(); });
   for (const Endpoint& seed : seeds_) servers.push_back(make_node(seed, 1));
   const std::lock_guard lock{mutex_};
   if (stopper_.stopped()) stopper_.raise();  // or stop() will find them
   being_asked_ = servers;
   return servers;
+}
+
+// One after the other, and none for so long that there is no time for the next. Where a map is known the call that asks
+// has something else to do yet.
+template <class CascorWhenUsed>
+auto Cluster<CascorWhenUsed>::ask_for_slots(const std::vector<Server>& servers, Deadline by,
+                                            std::shared_ptr<const CacheError>& error)
+    -> std::optional<SlotMap<CascorWhenUsed>> {
+  const auto half_of = [](Deadline whole) { return Deadline{whole.clock(), whole.remaining() / 2}; };
+  bool known = false;
+  {
+    const std::lock_guard lock{mutex_};
+    known = view_ != nullptr;
+  }
+  if (known) by = half_of(by);
+  for (const Server& server : servers) {
+    const bool last = &server == &servers.back();
+    if (auto map = ask_for_slots(server, last ? by : half_of(by), error)) return map;
+  }
+  return std::nullopt;
 }
 
 template <class CascorWhenUsed>
@@ -386,6 +432,9 @@ void Cluster<CascorWhenUsed>::stop() noexcept {
   const std::lock_guard lock{mutex_};
   for (const auto& [name, node] : nodes_) node->stop();
   for (const Server& node : being_asked_) node->stop();
+  for (const auto& node : retired_) {
+    if (const Server still = node.lock()) still->stop();
+  }
 }
 
 #if defined(CASCOR_CACHE_COMPILED)

@@ -154,6 +154,7 @@ void ClusterLink<CascorWhenUsed>::follow_masters() {
   }
   cluster_.look_again();
   const auto masters = cluster_.masters(Deadline{*SystemClock::shared(), each_.redis.timeout});
+  const bool are_all = !cluster_.knows_others(masters.servers);  // the map may be older than a redirect
   Parts gone;
   {
     const std::lock_guard lock{mutex_};
@@ -177,6 +178,7 @@ void ClusterLink<CascorWhenUsed>::follow_masters() {
       parts_.push_back(std::make_unique<Part>(*this, server->endpoint()));
     }
     for (auto& part : parts_) part->link().open();
+    if (!are_all) changed_ = true;
     come_up();  // only some that are gone may have been missing
   }
   gone.clear();  // outside the lock, which their threads may want

@@ -43,6 +43,7 @@ class MasterFinder {
   // What asking all of them gave, for those who wait for it.
   struct Answer {
     bool there = false;
+    bool cut_short = false;  // whoever asked had no more time
     Endpoint master;
     std::shared_ptr<const CacheError> error;
   };

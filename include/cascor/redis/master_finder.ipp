@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cascor/redis/master_finder.hpp"
+#include "cascor/redis/redirect.hpp"
 #include "cascor/redis/server_error.hpp"
 #include "cascor/redis/slot_map.hpp"
 
@@ -28,31 +29,35 @@ MasterFinder<CascorWhenUsed>::MasterFinder(RedisOptions each, std::vector<Endpoi
 template <class CascorWhenUsed>
 Endpoint MasterFinder<CascorWhenUsed>::find(Deadline by) {
   std::unique_lock lock{mutex_};
-  if (asking_) {
+  while (asking_) {
     const milliseconds patience = std::min(by.remaining(), milliseconds{std::chrono::hours{24}});
     if (!answered_.wait_for(lock, patience, [this] { return !asking_; })) {
       throw TimeoutError{"Error connecting to Redis: timeout while the Sentinels were asked for the master",
                          "See whether the Sentinels in redis_url answer."};
     }
-  } else {
-    asking_ = true;
+    if (last_.cut_short && !by.passed()) continue;  // there is time yet to ask longer
+    const Answer answer = last_;
     lock.unlock();
-    Answer answer;
-    std::exception_ptr failed;
-    try {
-      answer = ask_all(by);
-    } catch (...) {  // out of memory
-      failed = std::current_exception();
-      answer.error = stopper_.error().share();
-    }
-    lock.lock();
-    asking_ = false;
-    last_ = answer;
-    answered_.notify_all();
-    if (failed) std::rethrow_exception(failed);
+    if (!answer.there) answer.error->raise();
+    return answer.master;
   }
-  const Answer answer = last_;
+  asking_ = true;
   lock.unlock();
+  Answer answer;
+  std::exception_ptr failed;
+  try {
+    answer = ask_all(by);
+    answer.cut_short = !answer.there && by.passed();
+  } catch (...) {  // out of memory
+    failed = std::current_exception();
+    answer.error = stopper_.error().share();
+  }
+  lock.lock();
+  asking_ = false;
+  last_ = answer;
+  answered_.notify_all();
+  lock.unlock();
+  if (failed) std::rethrow_exception(failed);
   if (!answer.there) answer.error->raise();
   return answer.master;
 }
@@ -68,7 +73,9 @@ auto MasterFinder<CascorWhenUsed>::ask_all(Deadline by) -> Answer {
   std::vector<Sentinel> more;
   for (std::size_t i = 0; i < sentinels.size(); ++i) {
     if (stopper_.stopped()) stopper_.raise();
-    Answer answer = ask(sentinels[i], more, by);
+    // None for so long that there is no time for the next.
+    const bool last = i + 1 == sentinels.size();
+    Answer answer = ask(sentinels[i], more, last ? by : Deadline{by.clock(), by.remaining() / 2});
     if (!answer.there) {
       // One that answers, and knows nothing, says more than one that is away.
       const bool says_more = !unknown.error || unknown.error->code() != ErrorCode::connection ||
@@ -130,8 +137,9 @@ auto MasterFinder<CascorWhenUsed>::ask(Sentinel& sentinel, std::vector<Sentinel>
     }
     const std::string& port = address[1].text;
     const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), answer.master.port);
-    if (error != std::errc{} || end != port.data() + port.size() || answer.master.port == 0) {
-      throw ConnectionError{"Error connecting to Redis: a Sentinel names a master without a port",
+    if (error != std::errc{} || end != port.data() + port.size() || answer.master.port == 0 ||
+        !is_host(address[0].text)) {
+      throw ConnectionError{"Error connecting to Redis: a Sentinel names a master that is no address",
                             "Something other than a Sentinel answers there: look at redis_url."};
     }
     answer.master.host = address[0].text;
@@ -145,7 +153,7 @@ auto MasterFinder<CascorWhenUsed>::ask(Sentinel& sentinel, std::vector<Sentinel>
         if (one.elements[i].text == "port")
           (void)std::from_chars(value.data(), value.data() + value.size(), other.at.port);
       }
-      if (other.at.port != 0 && !other.at.host.empty()) more.push_back(std::move(other));
+      if (other.at.port != 0 && is_host(other.at.host)) more.push_back(std::move(other));
     }
   } catch (const CacheError& error) {
     answer.error = error.share();

@@ -40,6 +40,8 @@ class Node {
   Node& operator=(const Node&) = delete;
   ~Node() = default;
 
+  using Lease = typename ConnectionPool<CascorWhenUsed>::Lease;
+
   /// How a batch went: `error` is null when every command was answered.
   struct Outcome {
     std::shared_ptr<const CacheError> error;
@@ -55,7 +57,7 @@ class Node {
   /// A batch under way on a connection of its own, so that several servers work on theirs at the same time. Lands
   /// before the node ends.
   struct Flight {
-    typename ConnectionPool<CascorWhenUsed>::Lease lease;
+    Lease lease;
     Outcome outcome;
   };
   /// Sends the batch, once; what went wrong is in `outcome`.
@@ -69,6 +71,8 @@ class Node {
     pool_.close_unused_since(TimePoint::max());
     pool_.stopper().interrupt();
   }
+  /// Did the last that was heard of the server say that it is away?
+  bool seems_away() const noexcept { return !breaker_.at_rest(); }
   /// Closes those that nobody is using.
   void close_idle() noexcept { pool_.close_unused_since(TimePoint::max()); }
 
@@ -76,8 +80,11 @@ class Node {
   PoolState pool() const;
   RemoteStats stats() const;
   void stop() noexcept { pipeline_.stop(); }
+  bool has_stopped() noexcept { return pool_.stopper().stopped(); }
 
  private:
+  void note(const CacheError& error, const Lease& lease);
+
   const RedisOptions options_;
   cascor::detail::Random random_;
   ConnectionPool<CascorWhenUsed> pool_;

@@ -64,28 +64,50 @@ auto Node<CascorWhenUsed>::try_run(const Batch<CascorWhenUsed>& batch, std::span
 template <class CascorWhenUsed>
 auto Node<CascorWhenUsed>::launch(const Batch<CascorWhenUsed>& batch, Deadline by) -> Flight {
   Flight flight;
-  std::size_t sent = 0;
   try {
     breaker_.admit(by);
-    flight.lease = pool_.acquire(by);
+  } catch (const CacheError& error) {
+    flight.outcome = {error.share()};
+    return flight;
+  }
+  const bool in_time = !by.passed();  // else it tells nothing of the server
+  bool exhausted = false;
+  std::size_t sent = 0;
+  try {
+    flight.lease = pool_.acquire(by, &exhausted);
     pipeline_.count(batch.commands());
     flight.lease->send(batch.bytes(), sent, by);
   } catch (const CacheError& error) {
     flight.outcome = {error.share(), sent > 0};
+    if (in_time && !exhausted) note(error, flight.lease);
   }
   return flight;
+}
+
+// A connection that had served may have been closed for itself, and others with it: dialling the next one tells.
+template <class CascorWhenUsed>
+void Node<CascorWhenUsed>::note(const CacheError& error, const Lease& lease) {
+  if (pool_.stopper().stopped()) return;
+  const bool had_served = lease && lease->had_served();
+  if (error.code() == ErrorCode::timeout || (error.code() == ErrorCode::connection && !had_served)) {
+    breaker_.failed(error);
+  } else if (had_served) {
+    pool_.close_unused_since(lease->last_used());
+  }
 }
 
 template <class CascorWhenUsed>
 auto Node<CascorWhenUsed>::land(Flight flight, const Batch<CascorWhenUsed>& batch, std::span<Reply> replies,
                                 Deadline by) -> Outcome {
   if (flight.outcome.error) return flight.outcome;
+  const bool in_time = !by.passed();  // else another server took it
   try {
     for (std::size_t i = 0; i < batch.commands(); ++i) {
       while (!flight.lease->next(batch.answer(i), replies[i])) flight.lease->receive(by);
     }
     flight.lease->settle();
   } catch (const CacheError& error) {
+    if (in_time) note(error, flight.lease);
     return {error.share(), true};
   }
   breaker_.succeeded();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -10,6 +11,15 @@
 #include "cascor/redis/options.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::redis {
+
+/// May a server be told of by this name? It comes from the network, and goes into messages.
+constexpr bool is_host(std::string_view name) noexcept {
+  constexpr std::size_t most = 255;
+  for (const char byte : name) {
+    if (byte <= ' ' || byte > '~') return false;
+  }
+  return !name.empty() && name.size() <= most && name != "?";
+}
 
 /// `moved`: another node has the slot from now on; `ask`: another node has this key already, for this once.
 struct Redirect {
@@ -30,7 +40,8 @@ std::optional<cascor::detail::Dependent<Endpoint, CascorWhenUsed>> node_address(
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
   Endpoint endpoint;
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), endpoint.port);
-  if (error != std::errc{} || end != port.data() + port.size() || endpoint.port == 0 || host == "?") {
+  if (error != std::errc{} || end != port.data() + port.size() || endpoint.port == 0 ||
+      !(host.empty() || is_host(host))) {
     return std::nullopt;
   }
   endpoint.host = host.empty() ? said_by.host : std::string{host};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <exception>
 #include <set>
 #include <utility>
 
@@ -112,15 +113,23 @@ std::vector<Reply> RedisBackend<CascorWhenUsed>::run_on(const Server& server, co
   return replies;
 }
 
-// What moves from one server to another meanwhile may be missed on both: then all of them are walked again.
+// What moves from one server to another meanwhile may be missed on both: then all of them are walked again, as where
+// one could not be asked any more because another one has its place.
 template <class CascorWhenUsed>
 template <class Walk>
 void RedisBackend<CascorWhenUsed>::on_every_master(const std::function<Deadline()>& next_deadline, const Walk& walk) {
   constexpr int most_walks = 4;
   for (int walks = 0; walks < most_walks; ++walks) {
     const auto masters = servers_->masters(next_deadline());
-    for (const Server& server : masters.servers) walk(server);
-    if (servers_->masters(next_deadline()).version == masters.version) return;
+    std::exception_ptr failed;
+    try {
+      for (const Server& server : masters.servers) walk(server);
+    } catch (const CacheError&) {
+      failed = std::current_exception();
+    }
+    const bool same = servers_->masters(next_deadline()).version == masters.version;
+    if (failed && (same || walks + 1 == most_walks)) std::rethrow_exception(failed);
+    if (same) return;
   }
 }
 

@@ -19,10 +19,10 @@
 namespace cascor::inline CASCOR_CACHE_ABI::redis {
 
 /// Every dial asks the Sentinels and has the server say by ROLE that it is the master. A link to one of them, begun
-/// with the first call and kept alive by PING, tells of a switch at once; so does a dial that finds another master than
-/// the one before. Then every connection to the old master is closed, those of calls under way too, so that a master
-/// that hangs holds nobody. One mutex guards who is told, and is held while that runs; the other one what was found
-/// last, and nothing is done under it. Safe from any thread.
+/// with the first call that is answered and kept alive by PING, tells of a switch at once; so does a dial that finds
+/// another master than the one before. Then every connection to the old master is closed, those of calls under way too,
+/// so that a master that hangs holds nobody. One mutex guards who is told, and is held while that runs; the other one
+/// what was found last, and nothing is done under it. Safe from any thread.
 template <class CascorWhenUsed = void>
 class Sentinel final : public Topology<CascorWhenUsed>, private EventSink {
  public:

@@ -19,11 +19,11 @@ Sentinel<CascorWhenUsed>::Sentinel(const RedisOptions& each, std::vector<Endpoin
 template <class CascorWhenUsed>
 void Sentinel<CascorWhenUsed>::run(const Commands& batch, std::span<Reply> replies, const Terms& terms, Deadline by) {
   const auto outcome = server_->try_run(batch, replies, terms, by);
-  if (!watching_.load(std::memory_order_relaxed)) start_watching();
   if (outcome.error) outcome.error->raise();
+  if (!watching_.load(std::memory_order_relaxed)) start_watching();
 }
 
-// After the first call, when it is known which Sentinel answers and what it wants.
+// After the first call that was answered, when it is known which Sentinel answers and what it wants.
 template <class CascorWhenUsed>
 void Sentinel<CascorWhenUsed>::start_watching() noexcept {
   if (watching_.exchange(true)) return;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cascor/redis/redirect.hpp"
 #include "cascor/redis/slot_map.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::redis {
@@ -10,7 +11,7 @@ template <class CascorWhenUsed>
 auto SlotMap<CascorWhenUsed>::from(const Reply& reply, const Endpoint& said_by) -> std::optional<SlotMap> {
   using Kind = Reply::Kind;
   constexpr std::size_t most_masters = 1000;  // what the specification allows
-  if (reply.kind != Kind::array) return std::nullopt;
+  if (reply.kind != Kind::array || reply.elements.size() > slot_count) return std::nullopt;
   SlotMap map;
   for (const Reply& range : reply.elements) {  // first slot, last slot, master [host, port, …], replicas …
     if (range.kind != Kind::array || range.elements.size() < 3) return std::nullopt;
@@ -22,7 +23,8 @@ auto SlotMap<CascorWhenUsed>::from(const Reply& reply, const Endpoint& said_by) 
     if (!is_range || master.kind != Kind::array || master.elements.size() < 2) return std::nullopt;
     const Reply& host = master.elements[0];
     const Reply& port = master.elements[1];
-    if (port.kind != Kind::integer || port.integer < 1 || port.integer > 65'535 || host.text == "?") continue;
+    if (port.kind != Kind::integer || port.integer < 1 || port.integer > 65'535) continue;
+    if (!host.text.empty() && !is_host(host.text)) continue;
     Endpoint endpoint;
     endpoint.host = host.text.empty() ? said_by.host : host.text;
     endpoint.port = static_cast<std::uint16_t>(port.integer);
