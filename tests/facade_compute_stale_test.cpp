@@ -89,6 +89,23 @@ TEST_CASE("what this process erased, replaced or knows to be gone stands in for 
   CHECK_THROWS_WITH(in.cache.get_or_compute<int>("k", fails, options), "database away");
 }
 
+TEMPLATE_TEST_CASE("what ends sooner by touch() stands in for no longer than is asked past that end", "", OnMemory,
+                   OnRedisTcp) {
+  TestType backend;
+  auto config = backend.config();
+  const auto clock = std::make_shared<cascor::ManualClock>();
+  config.clock = clock;
+  CacheManager cache{config};
+  const ComputeOptions options{.ttl = 1h, .stale_for = 10s};
+  const std::string key = GENERATE("k", "metrics:k");
+  CHECK(cache.get_or_compute(
+            key, [] { return 1; }, options) == 1);
+  CHECK(cache.touch(key, 1ms));
+  clock->advance(1min);
+  CHECK(eventually([&] { return !cache.contains(key); }));
+  CHECK_THROWS_WITH(cache.get_or_compute<int>(key, fails, options), "database away");
+}
+
 TEST_CASE("a computation that was overtaken is not kept to stand in either") {
   InMemory in;
   const ComputeOptions options{.ttl = 10s, .stale_for = 1min};

@@ -210,6 +210,9 @@ TEST_CASE("switched off: nothing connects, reads are disabled misses, writes say
   CHECK(cache.invalidate_cache("*") == 0);
   CHECK(cache.clear_all_cache() == 0);
   CHECK_THROWS_AS(cache.set("", 1), cascor::DataError);  // a programming error is one whether it is on or off
+  CHECK_THROWS_AS(cache.set("k", 1, {.ttl = -1s}), cascor::DataError);
+  CHECK_THROWS_AS(cache.touch("k", -1s), cascor::DataError);
+  CHECK_THROWS_AS(cache.increment("k", 1, -1s), cascor::DataError);
   CHECK(cache.stats().sets == 0);
   CHECK(cache.stats().misses == 0);
   CHECK(server.connections() == 0);

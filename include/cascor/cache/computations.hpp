@@ -90,7 +90,11 @@ class Computations {
   auto writing(std::string_view key, TimePoint until) { return Change<WrittenKey>{*this, WrittenKey{key}, until}; }
   auto removing_matching(const std::string& pattern, TimePoint until) {
     return Change<RemovedKeys>{*this, RemovedKeys{pattern, *parts_.keys}, until};
-  }
+  }  /// The key's entry ends at another time than the one that is kept with what stands in for it: the next hit keeps
+     /// it
+  /// anew.
+  void retimed(std::string_view key) noexcept { kept_.drop(key); }
+
   void add_to(BasicStats<CascorWhenUsed>& stats) const noexcept;
 
  private:

@@ -144,16 +144,16 @@ auto TieredEngine<CascorWhenUsed>::write(std::span<Write> writes, TimePoint unti
   Parts& p = parts_;
   Results results;
   if (writes.empty()) return results;
+  const TimePoint now = p.clock->now();
+  Later<std::vector<milliseconds>> ttls;
+  ttls.reserve(writes.size());
+  for (const Write& write : writes) ttls.push_back(write.ttl.resolve(p.ttl_of(write.prefix), now));
   if (!p.config.enabled) {
     static const auto why = std::make_shared<const Later<ConfigError>>(
         "the cache is disabled (backend.cache.enabled: false)", "Enable it to have values kept.");
     results.assign(writes.size(), StoreResult{why});
     return results;
   }
-  const TimePoint now = p.clock->now();
-  Later<std::vector<milliseconds>> ttls;
-  ttls.reserve(writes.size());
-  for (const Write& write : writes) ttls.push_back(write.ttl.resolve(p.ttl_of(write.prefix), now));
   const auto change = computations_.writing(writes, until);
 
   const auto start = std::chrono::steady_clock::now();
@@ -300,8 +300,9 @@ auto TieredEngine<CascorWhenUsed>::ttl(std::string_view key, TimePoint until) ->
 template <class CascorWhenUsed>
 bool TieredEngine<CascorWhenUsed>::touch(Prefix prefix, std::string_view key, Ttl ttl, TimePoint until) {
   Parts& p = parts_;
-  if (!p.config.enabled) return false;
   const milliseconds resolved = ttl.resolve(p.ttl_of(prefix), p.clock->now());
+  if (!p.config.enabled) return false;
+  const AtEnd ends_otherwise{[&] { computations_.retimed(key); }};
   if (!p.is_remote()) return p.memory.touch(key, resolved);
   const AtEnd forget{[&] { p.forget_near(prefix, key); }};
   if (!behind_.is_settled(key, until)) {
@@ -331,8 +332,8 @@ auto TieredEngine<CascorWhenUsed>::increment(Prefix prefix, std::string_view key
   Parts& p = parts_;
   Later<ReadFacts> facts;
   facts.status = CacheStatus::disabled;
-  if (!p.config.enabled) return Counted{facts};
   const milliseconds resolved = ttl.resolve(p.ttl_of(prefix), p.clock->now());
+  if (!p.config.enabled) return Counted{facts};
   const auto change = computations_.writing(key, until);
   const auto counted = [&](std::int64_t sum, CacheTier tier, std::shared_ptr<const CacheError> why = nullptr) {
     facts = {CacheStatus::hit, tier, milliseconds{0}, resolved == no_expiry ? std::nullopt : std::optional{resolved}};
