@@ -81,8 +81,14 @@ class RedisCluster {
   /// Makes a key's slot leave `from` for `to`, stopping in the middle: `from` answers ASK for what is not there any
   /// more. finish_move() hands it over.
   void begin_move(std::size_t slot, std::size_t from, std::size_t to) {
-    tell(to, {"CLUSTER", "SETSLOT", std::to_string(slot), "IMPORTING", id(from)});
-    tell(from, {"CLUSTER", "SETSLOT", std::to_string(slot), "MIGRATING", id(to)});
+    const auto accepts = [&](std::size_t node, const char* what, std::size_t other) {
+      wait_for([&, other_id = id(other)] {
+        return nodes_[node]->raw("CLUSTER", "SETSLOT", std::to_string(slot), what, other_id).kind ==
+               cascor::Reply::Kind::status;
+      });
+    };
+    accepts(to, "IMPORTING", from);
+    accepts(from, "MIGRATING", to);
   }
   void move_keys(std::size_t slot, std::size_t from, std::size_t to, std::size_t most = 1000) {
     const auto keys = nodes_[from]->raw("CLUSTER", "GETKEYSINSLOT", std::to_string(slot), std::to_string(most));
@@ -92,7 +98,11 @@ class RedisCluster {
   }
   void finish_move(std::size_t slot, std::size_t to) {
     const std::string owner = id(to);
-    tell(to, {"CLUSTER", "SETSLOT", std::to_string(slot), "NODE", owner});
+    // A node that has not heard of the last move yet refuses this one.
+    wait_for([&] {
+      return nodes_[to]->raw("CLUSTER", "SETSLOT", std::to_string(slot), "NODE", owner).kind ==
+             cascor::Reply::Kind::status;
+    });
     for (std::size_t i = 0; i < masters_; ++i) {
       if (i != to) (void)nodes_[i]->raw("CLUSTER", "SETSLOT", std::to_string(slot), "NODE", owner);
     }
