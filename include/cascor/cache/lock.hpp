@@ -68,7 +68,7 @@ class ProcessLocks {
 
   /// The lock, which a thread of this object's renews from now on; null where somebody else has it. Throws what stands
   /// in the way; it may have been taken then, and expires.
-  Lock take(std::string name, milliseconds lasts, Deadline by);
+  Lock take(const std::string& name, milliseconds lasts, Deadline by);
   /// Is it still this process's, for its whole time from now? Throws as take().
   bool renew(Held& lock, Deadline by);
   /// Lets go of it, if it is still this process's.

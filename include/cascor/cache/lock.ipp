@@ -54,9 +54,9 @@ ProcessLocks<CascorWhenUsed>::~ProcessLocks() {
 }
 
 template <class CascorWhenUsed>
-auto ProcessLocks<CascorWhenUsed>::take(std::string name, milliseconds lasts, Deadline by) -> Lock {
+auto ProcessLocks<CascorWhenUsed>::take(const std::string& name, milliseconds lasts, Deadline by) -> Lock {
   auto lock = std::make_shared<Held>();
-  lock->name = std::move(name);
+  lock->name = name;
   lock->token = random_token();
   lock->lasts = lasts;
   const std::string milliseconds_text = std::to_string(lasts.count());

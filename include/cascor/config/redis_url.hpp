@@ -44,7 +44,7 @@ struct RedisUrl {
 };
 
 /// The URL as text that parse() takes again, with `***` for the password. O(length); thread-safe.
-CASCOR_CACHE_FN std::string to_string(const RedisUrl& url);
+CASCOR_CACHE_FN std::string to_string(const RedisUrl& shown);
 
 namespace detail {
 /// A URL's text as it may be shown, whether it parses or not: nothing that could be a part of a password is in it.

@@ -23,7 +23,7 @@ namespace cascor::inline CASCOR_CACHE_ABI {
 struct RecordId {
   std::uint64_t epoch = 0;
   std::uint64_t seq = 0;
-  auto operator<=>(const RecordId&) const = default;
+  auto operator<=>(const RecordId&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 mistakes it
 };
 
 /// Epochs and sequence numbers up to here are told apart by every reader: a double's, which scripts of Redis and other

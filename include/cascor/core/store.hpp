@@ -110,6 +110,7 @@ class KeyValueStore {
   virtual RemoteStats stats() const = 0;
   /// Has `tell` called, on a thread of the engine's, whenever another server has taken a lost one's place: what failed
   /// may succeed now. Must not block. Empty: nobody is told from then on, nor being told.
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): who overrides it keeps it
   virtual void when_replaced(std::function<void()> /*tell*/) {}
   /// Ends every call under way, and each later one, at once with a ConnectionError. For a manager that is being
   /// destroyed and will not wait for a server that hangs.

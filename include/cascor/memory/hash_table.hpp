@@ -32,9 +32,8 @@ class HashTable {
   /// Has the line brought near in which a key of this hash is looked for first. The one member that needs no lock: to
   /// ask for a line that is none any more does no harm.
   void expect(std::uint64_t hash) const noexcept {
-    // NOLINTNEXTLINE(performance-no-int-to-ptr)
-    __builtin_prefetch(
-        reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(first()) + home(hash) * sizeof(Chunk)));
+    const std::uintptr_t line = reinterpret_cast<std::uintptr_t>(first()) + home(hash) * sizeof(Chunk);
+    __builtin_prefetch(reinterpret_cast<const void*>(line));  // NOLINT(performance-no-int-to-ptr)
   }
   /// Inlined, as it is a third of a hit; compilers shy away from it.
   [[gnu::always_inline]] Node* find(std::uint64_t hash, std::string_view key) const noexcept {

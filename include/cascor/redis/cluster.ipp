@@ -35,6 +35,7 @@ void Cluster<CascorWhenUsed>::execute(const Server& pinned, const Commands& batc
                                       const Terms& terms, Deadline by) {
   const std::vector<Unit> units = Route::units_of(batch);
   std::vector<Traveller> travellers;
+  travellers.reserve(units.size());
   for (const Unit& unit : units) travellers.push_back({&unit, pinned});
   Backoff backoff{milliseconds{10}, milliseconds{200}};
   std::fill(replies.begin(), replies.end(), Reply{});

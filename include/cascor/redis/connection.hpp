@@ -24,6 +24,7 @@ class Connection {
   /// Dials, authenticates and selects the database, in one round trip. Throws ConnectionError or TimeoutError, and the
   /// server's refusal as its type with "Error connecting to Redis on …" in front. `stopper` may end all that is done on
   /// it, and must outlive it.
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): the other one does
   Connection(const RedisOptions& options, Deadline by, Stopper<CascorWhenUsed>* stopper = nullptr)
       : Connection{options, options.locate ? options.locate(by) : options.endpoint, by, stopper} {}
   Connection(const Connection&) = delete;

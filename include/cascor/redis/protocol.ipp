@@ -124,8 +124,8 @@ CASCOR_CACHE_DEF void append_command(std::string& out, std::span<const std::stri
   std::size_t most = most_of_a_length;
   for (const std::string_view argument : arguments) most += most_of_a_length + argument.size();
   out.reserve(out.size() + most);  // one allocation, and the bytes are written once each
-  std::array<char, most_of_a_length>
-      length;  // NOLINT(cppcoreguidelines-pro-type-member-init): written before it is read
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): written before it is read
+  std::array<char, most_of_a_length> length;
   const auto append_length = [&](char type, std::size_t value) {
     out.append(length.data(), detail::write_length(length.data(), type, value));
   };

@@ -20,7 +20,7 @@ class SlotMap {
  public:
   static constexpr std::uint16_t nobody = 0xFFFF;
 
-  SlotMap() { owners_.fill(nobody); }
+  SlotMap() { owners_.fill(nobody); }  // NOLINT(cppcoreguidelines-pro-type-member-init): filled
   /// From an answer to CLUSTER SLOTS of the node at `said_by`, whose own host an empty one stands for. Nothing where
   /// it is no such answer, or names no master.
   static std::optional<SlotMap> from(const Reply& reply, const Endpoint& said_by);

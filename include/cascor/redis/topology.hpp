@@ -45,6 +45,7 @@ class Topology {
   virtual Endpoint where(std::string_view key, Deadline by) = 0;
   /// Has `tell` called, on a thread of the topology's, whenever another server has taken a lost one's place: what
   /// failed may succeed now. Must not block. Empty: nobody is told from then on, nor being told.
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): who overrides it keeps it
   virtual void when_replaced(std::function<void()> /*tell*/) {}
 
   virtual PoolState pool() const = 0;

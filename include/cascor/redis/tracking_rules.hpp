@@ -32,8 +32,8 @@ struct TrackingRules {
     const std::string id = std::to_string(own_id);
     std::vector<std::string_view> words{"CLIENT", "TRACKING", "ON", "REDIRECT", id, "BCAST"};
     for (const std::string& prefix : prefixes) {
-      words.push_back("PREFIX");
-      words.push_back(prefix);
+      words.emplace_back("PREFIX");
+      words.emplace_back(prefix);
     }
     batch.add_words({Answer::status}, words);
     batch.add({Answer::array}, "SUBSCRIBE", subscribe_to);

@@ -44,9 +44,9 @@ namespace detail {
 /// Throws DataError for what can be no run's name.
 CASCOR_CACHE_FN void check_run_name(std::string_view run);
 /// A record as it is appended. Throws DataError for one without an epoch, or without a text.
-CASCOR_CACHE_FN NewRecord new_record(const json& record);
+CASCOR_CACHE_FN NewRecord new_record(const json& value);
 /// What a log's entry says; false, and a line, where that is no JSON.
-CASCOR_CACHE_FN bool read_record(LogEntry entry, std::string_view run, const Log& log, HistoryRecord& into);
+CASCOR_CACHE_FN bool read_record(const LogEntry& entry, std::string_view run, const Log& log, HistoryRecord& into);
 }  // namespace detail
 
 /// The history of one run: a cheap handle, which may be copied and outlive its cache; then, and in a child that was
@@ -121,9 +121,9 @@ template <class CascorWhenUsed>
 Dependent<std::vector<std::string>, CascorWhenUsed> runs_of(Engine& engine);
 /// Copies what is missing from a log's run into a journal, and the other way round; how many records it went through.
 template <class CascorWhenUsed>
-std::size_t export_run(Engine& engine, std::string_view run, std::string path);
+std::size_t export_run(Engine& engine, std::string_view run, const std::string& path);
 template <class CascorWhenUsed>
-std::size_t import_run(Engine& engine, std::string path, std::string_view run);
+std::size_t import_run(Engine& engine, const std::string& path, std::string_view run);
 }  // namespace detail
 
 template <Codec C>

@@ -45,7 +45,7 @@ CASCOR_CACHE_DEF NewRecord new_record(const json& value) {
                   "A record is an object with a whole number from 0 to 9007199254740991 as its \"epoch\"."};
 }
 
-CASCOR_CACHE_DEF bool read_record(LogEntry entry, std::string_view run, const Log& log, HistoryRecord& into) {
+CASCOR_CACHE_DEF bool read_record(const LogEntry& entry, std::string_view run, const Log& log, HistoryRecord& into) {
   try {
     check_json_text(entry.text);
     into.record = Dependent<json, CascorWhenUsed>::parse(entry.text);
@@ -68,12 +68,12 @@ Dependent<std::vector<std::string>, CascorWhenUsed> runs_of(Engine& engine) {
 }
 
 template <class CascorWhenUsed>
-std::size_t export_run(Engine& engine, std::string_view run, std::string path) {
+std::size_t export_run(Engine& engine, std::string_view run, const std::string& path) {
   constexpr std::size_t page = 1000;
   check_run_name(run);
   auto& store = history_of<CascorWhenUsed>(engine);
   typename Journal<CascorWhenUsed>::Options options;
-  options.path = std::move(path);
+  options.path = path;
   options.fsync = HistoryFsync::interval;
   options.log = engine.log();
   Journal<CascorWhenUsed> journal{std::move(options)};
@@ -93,12 +93,12 @@ std::size_t export_run(Engine& engine, std::string_view run, std::string path) {
 }
 
 template <class CascorWhenUsed>
-std::size_t import_run(Engine& engine, std::string path, std::string_view run) {
+std::size_t import_run(Engine& engine, const std::string& path, std::string_view run) {
   constexpr std::size_t page = 1000;
   check_run_name(run);
   auto& store = history_of<CascorWhenUsed>(engine);
   typename Journal<CascorWhenUsed>::Options options;
-  options.path = std::move(path);
+  options.path = path;
   options.log = engine.log();
   Journal<CascorWhenUsed> journal{std::move(options)};
   std::size_t count = 0;
@@ -144,9 +144,9 @@ auto History<CascorWhenUsed>::decoded(detail::Dependent<std::vector<LogEntry>, C
                                       const Log& log) const -> Records {
   Records records;
   records.reserve(entries.size());
-  for (LogEntry& entry : entries) {
+  for (const LogEntry& entry : entries) {
     HistoryRecord record;
-    if (detail::read_record(std::move(entry), run_, log, record)) records.push_back(std::move(record));
+    if (detail::read_record(entry, run_, log, record)) records.push_back(std::move(record));
   }
   return records;
 }
@@ -227,9 +227,9 @@ Subscription History<CascorWhenUsed>::follow_from(std::string_view after,
   }
   const Use use{*life_};
   if (!use) return {};
-  auto each = [handler = std::move(handler), run = run_, log = use->engine().log()](LogEntry entry) {
+  auto each = [handler = std::move(handler), run = run_, log = use->engine().log()](const LogEntry& entry) {
     HistoryRecord record;
-    if (detail::read_record(std::move(entry), run, log, record)) handler(record);
+    if (detail::read_record(entry, run, log, record)) handler(record);
   };
   return Subscription{use->follow(run_, from, std::move(each))};
 }
@@ -239,8 +239,8 @@ template class History<>;
 namespace detail {
 template std::shared_ptr<HistoryLife<>> history_life<void>(Engine&);
 template std::vector<std::string> runs_of<void>(Engine&);
-template std::size_t export_run<void>(Engine&, std::string_view, std::string);
-template std::size_t import_run<void>(Engine&, std::string, std::string_view);
+template std::size_t export_run<void>(Engine&, std::string_view, const std::string&);
+template std::size_t import_run<void>(Engine&, const std::string&, std::string_view);
 }  // namespace detail
 #endif
 

@@ -114,7 +114,7 @@ class HistoryStore final : public PartAbove {
   template <class Call>
   auto ask(std::string_view run, TimePoint until, bool must, const Call& call);
   bool is_remote() const noexcept { return !engine_.keeps_decoded(); }
-  static typename JournalLog<CascorWhenUsed>::Options journals_in(const Engine& engine, std::string directory);
+  static typename JournalLog<CascorWhenUsed>::Options journals_in(const Engine& engine, const std::string& directory);
   RunPtr run_of(std::string_view run);
   Entries numbered(std::span<const NewRecord> records, std::uint64_t past) const;
   AppendOutcome append_remotely(std::string_view run, Run& state, std::span<const LogEntry> entries,

@@ -14,10 +14,10 @@
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
 template <class CascorWhenUsed>
-auto HistoryStore<CascorWhenUsed>::journals_in(const Engine& engine, std::string directory) ->
+auto HistoryStore<CascorWhenUsed>::journals_in(const Engine& engine, const std::string& directory) ->
     typename JournalLog<CascorWhenUsed>::Options {
   typename JournalLog<CascorWhenUsed>::Options options;
-  options.directory = std::move(directory);
+  options.directory = directory;
   options.fsync = engine.config().history.fsync;
   options.log = engine.log();
   return options;

@@ -73,7 +73,7 @@ std::vector<std::string> JournalLog<CascorWhenUsed>::names() const {
 template <class CascorWhenUsed>
 std::vector<std::string> JournalLog<CascorWhenUsed>::runs(Deadline /*by*/) {
   struct Run {
-    std::uint64_t start;
+    std::uint64_t start = 0;
     std::string name;
   };
   Dependent<std::vector<Run>, CascorWhenUsed> found;
