@@ -186,7 +186,8 @@ int run(const Options& options) {
       options.config ? cascor::CacheManager::from_file(*options.config) : cascor::CacheManager{};
   const cascade::Dataset spirals = cascade::two_spirals();
   cascade::Network network{spirals.inputs.cols(), spirals.targets.cols()};
-  cache.history(options.run).erase();
+  // While Redis is away its record cannot be erased: this run's goes on behind what is there.
+  if (cache.health().mode == cascor::HealthMode::live) cache.history(options.run).erase();
   cascor::TrainingRecorder recorder{cache, options.run, {.publish_every = examples::redraw_every / 2}};
   examples::Commands commands;
   recorder.on_command([&commands](const cascor::Command& command) { commands.obey(command); });

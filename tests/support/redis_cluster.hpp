@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cascor/redis/options.hpp"
+#include "cascor/redis/slot_map.hpp"
 #include "cascor/redis/slots.hpp"
 #include "support/eventually.hpp"
 #include "support/redis_server.hpp"
@@ -82,10 +83,12 @@ class RedisCluster {
   /// more. finish_move() hands it over.
   void begin_move(std::size_t slot, std::size_t from, std::size_t to) {
     const auto accepts = [&](std::size_t node, const char* what, std::size_t other) {
-      wait_for([&, other_id = id(other)] {
-        return nodes_[node]->raw("CLUSTER", "SETSLOT", std::to_string(slot), what, other_id).kind ==
-               cascor::Reply::Kind::status;
-      });
+      wait_for(
+          [&, other_id = id(other)] {
+            return nodes_[node]->raw("CLUSTER", "SETSLOT", std::to_string(slot), what, other_id).kind ==
+                   cascor::Reply::Kind::status;
+          },
+          std::chrono::seconds{5});
     };
     accepts(to, "IMPORTING", from);
     accepts(from, "MIGRATING", to);
@@ -106,6 +109,20 @@ class RedisCluster {
     for (std::size_t i = 0; i < masters_; ++i) {
       if (i != to) (void)nodes_[i]->raw("CLUSTER", "SETSLOT", std::to_string(slot), "NODE", owner);
     }
+  }
+  /// Waits until every master of the beginning knows who has the slot; throws where they go on disagreeing.
+  void await_owner(std::size_t slot, std::size_t owner) {
+    using Map = cascor::redis::SlotMap<>;
+    wait_for(
+        [&] {
+          for (std::size_t i = 0; i < masters_; ++i) {
+            const auto map = Map::from(nodes_[i]->raw("CLUSTER", "SLOTS"), endpoint(i));
+            if (!map || map->owner(slot) == Map::nobody) return false;
+            if (map->masters()[map->owner(slot)].port != endpoint(owner).port) return false;
+          }
+          return true;
+        },
+        std::chrono::seconds{5});
   }
 
  private:

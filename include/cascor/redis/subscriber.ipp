@@ -149,7 +149,7 @@ void Subscriber<CascorWhenUsed>::link_lost(const CacheError& error) {
     tell = !stopping_ && ledger_.wants_anything() && !std::exchange(told_lost_, true);
     changed_.notify_all();
   }
-  if (tell) options_.log.warning(std::string{"Subscriptions wait for Redis: "} + error.what());
+  if (tell) options_.log.info(std::string{"Subscriptions wait for Redis: "} + error.what());
 }
 
 template <class CascorWhenUsed>
