@@ -1,6 +1,7 @@
 // A Redis Cluster of real processes: masters with their slots, each with a replica.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <stdexcept>
@@ -131,9 +132,8 @@ class RedisCluster {
     if (reply.is_error()) throw std::runtime_error{command[0] + ' ' + command[1] + ": " + reply.text};
   }
   template <class Condition>
-  static void wait_for(const Condition& condition) {
-    if (!eventually(condition, std::chrono::seconds{60}))
-      throw std::runtime_error{"the cluster does not come together"};
+  static void wait_for(const Condition& condition, std::chrono::seconds patience = std::chrono::seconds{60}) {
+    if (!eventually(condition, patience)) throw std::runtime_error{"the cluster does not come together"};
   }
 
   std::size_t masters_;
