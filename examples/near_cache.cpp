@@ -35,7 +35,11 @@ int main(int argc, char** argv) {
     std::cerr << "this example needs a Redis server\n";
     return 1;
   }
+  const auto patience = std::chrono::steady_clock::now() + 10s;
   while (reader.get_cached_topology("near_example").tier() != cascor::CacheTier::memory) {
+    if (std::chrono::steady_clock::now() < patience) continue;
+    std::cerr << "nothing is kept near: the log says why\n";
+    return 1;
   }
   std::cout << "a read of a topology of 2,000 units\n"
             << "  from Redis, decoded each time: " << each_read(plain, 100) << " us\n"

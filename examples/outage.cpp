@@ -18,6 +18,7 @@
 #include "arguments.hpp"
 #include "interrupt.hpp"
 #include "own_server.hpp"
+#include "program.hpp"
 
 namespace {
 
@@ -164,7 +165,7 @@ int run(const std::optional<std::string>& url, std::chrono::seconds each) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
+  return examples::run_program(usage, [&] {
     examples::Arguments arguments{argc, argv};
     if (arguments.flag("--help")) {
       std::fputs(usage, stdout);
@@ -175,14 +176,5 @@ int main(int argc, char** argv) {
     arguments.end();
     examples::stop_on_interrupt();
     return run(url, std::chrono::seconds{seconds});
-  } catch (const examples::UsageError& error) {
-    std::fprintf(stderr, "outage: %s\n%s", error.what(), usage);
-    return 2;
-  } catch (const cascor::ConfigError& error) {
-    std::fprintf(stderr, "outage: %s\n%s\n", error.what(), error.hint().c_str());
-    return 2;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "outage: %s\n", error.what());
-    return 1;
-  }
+  });
 }

@@ -27,6 +27,7 @@
 #include "commands.hpp"
 #include "interrupt.hpp"
 #include "live_line.hpp"
+#include "program.hpp"
 
 namespace {
 
@@ -235,7 +236,7 @@ int run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
+  return examples::run_program(usage, [&] {
     const Options options = parse(argc, argv);
     if (options.help) {
       std::fputs(usage, stdout);
@@ -244,14 +245,5 @@ int main(int argc, char** argv) {
     examples::stop_on_interrupt();
     examples::log_above_live_line();
     return run(options);
-  } catch (const examples::UsageError& error) {
-    std::fprintf(stderr, "%s\n%s", error.what(), usage);
-    return 2;
-  } catch (const cascor::CacheError& error) {
-    std::fprintf(stderr, "%s\n%s\n", error.what(), error.hint().c_str());
-    return error.code() == cascor::ErrorCode::config ? 2 : 1;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
-    return 1;
-  }
+  });
 }

@@ -13,15 +13,7 @@
 #include "cascor/cache.hpp"
 #include "support/away.hpp"
 #include "support/backends.hpp"
-
-// ThreadSanitizer does not follow a process of several threads into a fork.
-#if defined(__SANITIZE_THREAD__)
-#define FORKS_UNDER_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define FORKS_UNDER_TSAN 1
-#endif
-#endif
+#include "support/fork.hpp"
 
 #if !defined(FORKS_UNDER_TSAN)
 

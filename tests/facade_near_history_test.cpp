@@ -15,15 +15,8 @@
 #include "cascor/cache.hpp"
 #include "support/away.hpp"
 #include "support/fault_proxy.hpp"
+#include "support/fork.hpp"
 #include "support/near.hpp"
-
-#if defined(__SANITIZE_THREAD__)
-#define FORKS_UNDER_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define FORKS_UNDER_TSAN 1
-#endif
-#endif
 
 #if !defined(FORKS_UNDER_TSAN)
 

@@ -14,16 +14,8 @@
 #include "cascor/cache.hpp"
 #include "support/away.hpp"
 #include "support/fault_proxy.hpp"
+#include "support/fork.hpp"
 #include "support/received.hpp"
-
-// ThreadSanitizer does not follow a process of several threads into a fork.
-#if defined(__SANITIZE_THREAD__)
-#define FORKS_UNDER_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define FORKS_UNDER_TSAN 1
-#endif
-#endif
 
 using namespace std::chrono_literals;
 using namespace support;

@@ -378,14 +378,15 @@ TEST_CASE("what a recorder could not send waits in its file for the next one", "
   CHECK_FALSE(std::filesystem::exists(on.spool()));
 }
 
-TEST_CASE("records that a run refuses are put aside, and said", "[recorder]") {
+TEST_CASE("records that a run refuses are put aside, and said, by flush() too", "[recorder]") {
   Training<OnMemory> on;
   CacheManager cache{on.config()};
   CHECK(cache.history("run-1").append({{"epoch", 500}}));
   TrainingRecorder recorder{cache, "run-1"};
   CHECK(recorder.epoch({{"epoch", 1}}));
-  CHECK(recorder.flush(20s));
+  CHECK_FALSE(recorder.flush(20s));
   CHECK(epochs(cache) == std::vector<int>{500});
+  CHECK(recorder.flush(20s));  // it was said, once
   CHECK(std::filesystem::exists(on.spool().string() + ".refused"));
   CHECK(on.backend.log.mentions("1 records of run-1 are refused"));
 }

@@ -125,6 +125,26 @@ class RedisCluster {
         },
         std::chrono::seconds{5});
   }
+  /// Moves a slot from node to node, so many times at most, and calls `between()` after each; how many moves there
+  /// were. Fewer where two nodes go on claiming the slot, which Redis takes its time to decide.
+  template <class Between>
+  int keep_moving(std::size_t slot, int times, const Between& between) {
+    std::size_t at = master_of(slot);
+    int moved = 0;
+    try {
+      for (; moved < times; ++moved) {
+        const std::size_t to = (at + 1) % masters_;
+        begin_move(slot, at, to);
+        move_keys(slot, at, to);
+        finish_move(slot, to);
+        await_owner(slot, to);
+        at = to;
+        between();
+      }
+    } catch (const std::runtime_error&) {  // enough was moved
+    }
+    return moved;
+  }
 
  private:
   void tell(std::size_t i, const std::vector<std::string>& command) {

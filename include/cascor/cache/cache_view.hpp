@@ -309,25 +309,17 @@ class BasicCacheView {
   /// make any call on the cache, but not destroy it. Throws DataError for an empty name, AuthenticationError where the
   /// account may not listen there, and with `strict` what keeps it from being confirmed in time.
   template <class Handler>
-  Subscription subscribe(std::initializer_list<std::string_view> channels, Handler handler);
-  template <class Handler>
   Subscription subscribe(std::initializer_list<std::string_view> channels, Handler handler,
-                         const SubscribeOptions& options);
+                         const Later<SubscribeOptions>& options = {});
   template <detail::KeyRange Names, class Handler>
-  Subscription subscribe(const Names& channels, Handler handler);
-  template <detail::KeyRange Names, class Handler>
-  Subscription subscribe(const Names& channels, Handler handler, const SubscribeOptions& options);
+  Subscription subscribe(const Names& channels, Handler handler, const Later<SubscribeOptions>& options = {});
   /// The same for all channels whose names match one of the globs (as in invalidate_cache, but without a namespace); a
   /// message that several of them match comes once.
   template <class Handler>
-  Subscription subscribe_pattern(std::initializer_list<std::string_view> patterns, Handler handler);
-  template <class Handler>
   Subscription subscribe_pattern(std::initializer_list<std::string_view> patterns, Handler handler,
-                                 const SubscribeOptions& options);
+                                 const Later<SubscribeOptions>& options = {});
   template <detail::KeyRange Names, class Handler>
-  Subscription subscribe_pattern(const Names& patterns, Handler handler);
-  template <detail::KeyRange Names, class Handler>
-  Subscription subscribe_pattern(const Names& patterns, Handler handler, const SubscribeOptions& options);
+  Subscription subscribe_pattern(const Names& patterns, Handler handler, const Later<SubscribeOptions>& options = {});
 
   /// Calls `handler(std::string_view key)` with the full key of each entry that changes and matches the pattern, which
   /// is as in invalidate_cache: what this process writes and removes, and under the prefixes that are kept near
@@ -335,9 +327,7 @@ class BasicCacheView {
   /// for handlers are those of subscribe; on_gap is called where a change may not have been told, first when the server
   /// begins to tell. In memory what expires or is evicted is not told. Throws DataError for an empty pattern.
   template <class Handler>
-  Subscription on_change(std::string_view pattern, Handler handler);
-  template <class Handler>
-  Subscription on_change(std::string_view pattern, Handler handler, const SubscribeOptions& options);
+  Subscription on_change(std::string_view pattern, Handler handler, const Later<SubscribeOptions>& options = {});
 
   // ---- writing behind
 

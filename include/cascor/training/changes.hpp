@@ -19,13 +19,8 @@ CASCOR_CACHE_FN Subscription watch(Engine& engine, std::string_view pattern,
 
 template <Codec C>
 template <class Handler>
-Subscription BasicCacheView<C>::on_change(std::string_view pattern, Handler handler) {
-  return detail::watch(engine(), pattern,
-                       [handler = std::move(handler)](const Message& change) mutable { handler(change.channel); }, {});
-}
-template <Codec C>
-template <class Handler>
-Subscription BasicCacheView<C>::on_change(std::string_view pattern, Handler handler, const SubscribeOptions& options) {
+Subscription BasicCacheView<C>::on_change(std::string_view pattern, Handler handler,
+                                          const Later<SubscribeOptions>& options) {
   return detail::watch(
       engine(), pattern, [handler = std::move(handler)](const Message& change) mutable { handler(change.channel); },
       options.on_gap);

@@ -49,48 +49,29 @@ std::size_t BasicCacheView<C>::publish_event(std::string_view channel, std::stri
 }
 template <Codec C>
 template <class Handler>
-Subscription BasicCacheView<C>::subscribe(std::initializer_list<std::string_view> channels, Handler handler) {
-  return detail::subscribe(engine(), TopicKind::channel, detail::names_in(channels), std::move(handler), {}, until_);
-}
-template <Codec C>
-template <class Handler>
 Subscription BasicCacheView<C>::subscribe(std::initializer_list<std::string_view> channels, Handler handler,
-                                          const SubscribeOptions& options) {
+                                          const Later<SubscribeOptions>& options) {
   return detail::subscribe(engine(), TopicKind::channel, detail::names_in(channels), std::move(handler), options.on_gap,
                            until_);
 }
 template <Codec C>
 template <detail::KeyRange Names, class Handler>
-Subscription BasicCacheView<C>::subscribe(const Names& channels, Handler handler) {
-  return detail::subscribe(engine(), TopicKind::channel, detail::names_in(channels), std::move(handler), {}, until_);
-}
-template <Codec C>
-template <detail::KeyRange Names, class Handler>
-Subscription BasicCacheView<C>::subscribe(const Names& channels, Handler handler, const SubscribeOptions& options) {
+Subscription BasicCacheView<C>::subscribe(const Names& channels, Handler handler,
+                                          const Later<SubscribeOptions>& options) {
   return detail::subscribe(engine(), TopicKind::channel, detail::names_in(channels), std::move(handler), options.on_gap,
                            until_);
-}
-template <Codec C>
-template <class Handler>
-Subscription BasicCacheView<C>::subscribe_pattern(std::initializer_list<std::string_view> patterns, Handler handler) {
-  return detail::subscribe(engine(), TopicKind::pattern, detail::names_in(patterns), std::move(handler), {}, until_);
 }
 template <Codec C>
 template <class Handler>
 Subscription BasicCacheView<C>::subscribe_pattern(std::initializer_list<std::string_view> patterns, Handler handler,
-                                                  const SubscribeOptions& options) {
+                                                  const Later<SubscribeOptions>& options) {
   return detail::subscribe(engine(), TopicKind::pattern, detail::names_in(patterns), std::move(handler), options.on_gap,
                            until_);
 }
 template <Codec C>
 template <detail::KeyRange Names, class Handler>
-Subscription BasicCacheView<C>::subscribe_pattern(const Names& patterns, Handler handler) {
-  return detail::subscribe(engine(), TopicKind::pattern, detail::names_in(patterns), std::move(handler), {}, until_);
-}
-template <Codec C>
-template <detail::KeyRange Names, class Handler>
 Subscription BasicCacheView<C>::subscribe_pattern(const Names& patterns, Handler handler,
-                                                  const SubscribeOptions& options) {
+                                                  const Later<SubscribeOptions>& options) {
   return detail::subscribe(engine(), TopicKind::pattern, detail::names_in(patterns), std::move(handler), options.on_gap,
                            until_);
 }

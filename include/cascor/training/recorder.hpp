@@ -65,7 +65,7 @@ class Recorder {
     commands_ = listen([handler = std::move(handler)](const Command& command) mutable { handler(command); });
   }
   /// Waits, `within` at most, until all that was handed over is in the backend: is it? False too while Redis is away
-  /// and its place is taken by files or memory.
+  /// and its place is taken by files or memory, and once after the run has refused records, which were put aside.
   template <class Rep, class Period>
   bool flush(std::chrono::duration<Rep, Period> within) {
     return flush_within(std::chrono::ceil<milliseconds>(within));

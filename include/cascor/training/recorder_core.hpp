@@ -98,7 +98,8 @@ class RecorderCore {
   std::size_t sending_ = 0;  // records in the thread's hands
   std::size_t spooled_ = 0;  // records in the file that are not in the thread's hands
   bool spooling_ = false;
-  bool ended_ = false;  // the cache has
+  bool refused_ = false;  // the run has refused records since the last flush
+  bool ended_ = false;    // the cache has
   int flushing_ = 0;
   bool stopping_ = false;
   std::unique_ptr<Journal<CascorWhenUsed>> spool_;

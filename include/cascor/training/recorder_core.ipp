@@ -168,7 +168,11 @@ bool RecorderCore<CascorWhenUsed>::flush(milliseconds within) {
     const HistoryUse<CascorWhenUsed> use{*life_};
     if (!use) return false;
     const TimePoint until = clock_->now() + left();
-    if (use->is_settled(run_, until)) return use->engine().flush(until);
+    if (use->is_settled(run_, until)) {
+      const bool all_there = use->engine().flush(until);
+      const Lock lock{mutex_};
+      return !std::exchange(refused_, false) && all_there;
+    }
     if (left() == milliseconds{0}) return false;
     Lock lock{mutex_};
     wake_.wait_for(lock, look_again, [this] { return ended_; });
@@ -411,6 +415,10 @@ void RecorderCore<CascorWhenUsed>::put_aside(const std::string& why) {
   const bool kept = append_lines(set_aside_, batch_.entries);
   log_.error(std::to_string(batch_.entries.size()) + " records of " + printable(run_) + " are refused: " + why +
              (kept ? "; they are in " + printable(set_aside_) : "; they are lost"));
+  {
+    const Lock lock{mutex_};
+    refused_ = true;
+  }
   sent(batch_);
   batch_ = {};
 }

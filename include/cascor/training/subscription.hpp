@@ -29,13 +29,13 @@ class Closable {
 /// A subscription, for as long as this object lives. It belongs to the manager that it came from: when that is
 /// destroyed it is closed, and closing it again later does nothing. In a child that was forked it is nothing: the
 /// parent's goes on. One object is for one thread at a time; several may be closed at once.
-class Subscription {
+class [[nodiscard("it ends when this object does")]] Subscription {
  public:
   /// None.
   Subscription() = default;
   explicit Subscription(std::shared_ptr<detail::Closable> of)
       : of_{std::move(of)}, made_under_{detail::forks().load(std::memory_order_relaxed)} {}
-  Subscription(Subscription&& other) noexcept : of_{std::move(other.of_)}, made_under_{other.made_under_} {}
+  Subscription(Subscription && other) noexcept : of_{std::move(other.of_)}, made_under_{other.made_under_} {}
   /// Closes the one it was.
   Subscription& operator=(Subscription&& other) noexcept {
     if (this != &other) {
