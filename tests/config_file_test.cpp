@@ -182,7 +182,7 @@ TEST_CASE("unknown keys are a WARNING with their place and the nearest known key
 TEST_CASE("unknown CASCOR_CACHE_ variables are a WARNING with the nearest known name; others are not ours") {
   const auto warning = [](const char* name) {
     const LoggedLines log;
-    CacheConfig::parse("", "app.yaml", {{name, "hunter2"}});
+    parse_cache("", {{name, "hunter2"}});
     REQUIRE(log.lines().size() == 1);
     CHECK_THAT(log.lines().front(), !Contains("hunter2"));
     return log.lines().front();
@@ -194,9 +194,7 @@ TEST_CASE("unknown CASCOR_CACHE_ variables are a WARNING with the nearest known 
   CHECK_THAT(warning("CASCOR_CACHE_PASSWORD"), Contains("is REDIS_PASSWORD"));
 
   const LoggedLines log;
-  CacheConfig::parse(
-      "", "app.yaml",
-      {{"CASCOR_CACHE_CONFIG", "x"}, {"CASCOR_DEMO_MODE", "1"}, {"CASCOR_BACKEND_PATH", ""}, {"PATH", ""}});
+  parse_cache("", {{"CASCOR_CACHE_CONFIG", "x"}, {"CASCOR_DEMO_MODE", "1"}, {"CASCOR_BACKEND_PATH", ""}, {"PATH", ""}});
   CHECK(log.lines().empty());
 }
 
@@ -216,6 +214,37 @@ TEST_CASE("load reads a file; one that cannot be read is an error that names it"
 
   WorkingDirectory::write("huge.yaml", std::string(std::size_t{2} << 20U, '#'));
   CHECK_THAT(error_of([] { CacheConfig::load("huge.yaml", {}); }), StartsWith("huge.yaml: ") && Contains("1048576"));
+}
+
+TEST_CASE("a file without the section is one INFO line, which names what was probably meant to be it") {
+  const auto told = [](const std::string& text) {
+    const LoggedLines log;
+    CacheConfig::parse(text, "app.yaml", {});
+    REQUIRE(log.lines().size() == 1);
+    return log.lines().front();
+  };
+  const std::string missing =
+      "INFO: app.yaml: found no section backend.cache; every key of it has its default, or what its variable says";
+  CHECK(told("") == missing);
+  CHECK(told("application: {name: x, cache: {type: memory}}\nbackend: {cascor_integration: {enabled: true}}") ==
+        missing);
+  CHECK(told("backend:\n  cach:\n    type: memory\n") == missing + "; app.yaml:2:3: is 'cach' meant to be it?");
+  CHECK(told("backend:\n  Cache: {type: memory}") == missing + "; app.yaml:2:3: is 'Cache' meant to be it?");
+  CHECK(told("backend: {redis_cache: {}}") == missing + "; app.yaml:1:11: is 'redis_cache' meant to be it?");
+  CHECK(told("x: 1\ncache:\n  type: memory\n") == missing + "; app.yaml:2:1: is 'cache' meant to be it?");
+  CHECK(told("backend.cache: {type: memory}") == missing + "; app.yaml:1:1: is 'backend.cache' meant to be it?");
+  CHECK(told("backends: {cache: {}}") == missing + "; app.yaml:1:1: is 'backends' meant to be it?");
+  CHECK(told("? [a]\n: b\n\"cach\\n\": 1") == missing + R"(; app.yaml:3:1: is 'cach\x0a' meant to be it?)");
+  CHECK(told("backend:\n  cache:\n  type: memory\n") ==
+        "INFO: app.yaml: found nothing in backend.cache; every key of it has its default, or what its variable says; "
+        "app.yaml:3:3: is 'type' meant to be in it?");
+
+  const WorkingDirectory here;
+  const LoggedLines log;
+  CacheConfig::load_default({});  // no file at all: nobody has asked for one
+  CHECK(parse_cache("type: memory").type == cascor::CacheType::memory);
+  parse_cache("# type: memory");  // every key commented out
+  CHECK(log.lines().empty());
 }
 
 TEST_CASE("load_default takes the file that CASCOR_CACHE_CONFIG names, else conf/app_config.yaml, else the defaults") {

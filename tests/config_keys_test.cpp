@@ -238,7 +238,7 @@ TEST_CASE("the keys that are tested here are all keys that there are") {
 TEST_CASE("every key is read from a file, plain, quoted or through a variable") {
   for (const auto& key : keys()) {
     CAPTURE(key.path);
-    CHECK_FALSE(key.holds(CacheConfig::parse("", "app.yaml", {})));
+    CHECK_FALSE(key.holds(parse_cache("")));
     const cascor::Environment rest{{other_half(key.path), "x.pem"}, {"VALUE", key.good}};
     CHECK(key.holds(parse_cache(lines_of(key.path, "\"${VALUE}\""), rest)));
     CHECK(key.holds(parse_cache(lines_of(key.path, "'${VALUE}'"), rest)));
@@ -252,7 +252,7 @@ TEST_CASE("every key is read from its variable, which wins over the file") {
   for (const auto& key : keys()) {
     CAPTURE(key.path);
     const cascor::Environment environment{{key.variable, key.good}, {other_half(key.path), "x.pem"}};
-    CHECK(key.holds(CacheConfig::parse("", "app.yaml", environment)));
+    CHECK(key.holds(parse_cache("", environment)));
     if (key.path == "namespace") continue;  // the prefixes of the file below would not be under it
     CHECK(key.holds(CacheConfig::parse(CacheConfig{}.to_yaml(), "app.yaml", environment)));
   }
@@ -276,7 +276,7 @@ TEST_CASE("a bad value of a variable is an error with the variable's name, what 
   for (const auto& key : keys()) {
     for (const auto& bad : key.bad) {
       CAPTURE(key.path, bad);
-      const auto error = error_of([&] { CacheConfig::parse("", "app.yaml", {{key.variable, bad}}); });
+      const auto error = error_of([&] { parse_cache("", {{key.variable, bad}}); });
       CHECK_THAT(error, StartsWith(key.variable + ": " + key.path + ": ") && Contains("found "));
       CHECK_THAT(error, Contains("accepted: ") && Contains(key.accepted));
     }

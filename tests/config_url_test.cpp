@@ -224,6 +224,18 @@ TEST_CASE("no error shows a password, wherever in a broken URL it stands") {
   }
 }
 
+TEST_CASE("an address that is no URL is shown in the error, so that one sees what was found") {
+  for (const std::string url : {"localhost", "localhost:6379", "http://localhost:6379/0", "REDIS://h", "redis//h:1/0",
+                                "unix:/run/redis.sock", "[::1]:6379", "tcp://[::1]:6379"}) {
+    CAPTURE(url);
+    CHECK_THAT(url_error(url), Contains("Redis URL '" + url + "': found "));
+  }
+  CHECK_THAT(url_error("http://h\n:1"), Contains(R"('http://h\x0a:1')"));
+  for (const std::string secret : {"hunter2", "http://h:hunter2", "localhost:hunter2", "ada:hunter2@h", "h:1?hunter2",
+                                   "ada:hunter2://h", "redis://ada:hunter2://h:1", "http://ada:hunter2/x:1"})
+    CHECK_THAT(url_error(secret), !Contains("hunter2") && Contains("***"));
+}
+
 TEST_CASE("an error quotes the URL's harmless parts, without control characters") {
   CHECK_THAT(url_error("redis://ada:pw@h:0/1"), Contains("'redis://***@h:0/1'"));
   CHECK_THAT(url_error("redis://h\n/1"), Contains(R"('redis://h\x0a/1')"));

@@ -66,6 +66,31 @@ TEST_CASE("without a value every access throws, and nothing is undefined") {
   CHECK(error.error()->code() == cascor::ErrorCode::data);
 }
 
+TEST_CASE("who uses a value that is not there is told why it is not, and what to test first") {
+  const auto told = [](const CacheResult<std::string>& result) {
+    try {
+      (void)*result;
+    } catch (const std::bad_optional_access& error) {
+      return std::string{error.what()};
+    }
+    return std::string{};
+  };
+  const auto of = [](CacheStatus status) {
+    ReadFacts facts;
+    facts.status = status;
+    return CacheResult<std::string>{facts, status == CacheStatus::error ? an_error : nullptr};
+  };
+  const std::string cure = "; test the result first, as in `if (auto hit = cache.get(key))`, or use value_or()";
+  CHECK(told(of(CacheStatus::miss)) == "the value of a read that has none was used: it was a MISS" + cure);
+  CHECK(told(of(CacheStatus::error)) == "the value of a read that has none was used: it was an ERROR (what)" + cure);
+  CHECK(told(of(CacheStatus::disabled)) ==
+        "the value of a read that has none was used: it was DISABLED (backend.cache.enabled: false)" + cure);
+  auto moved = hit();
+  const auto to = std::move(moved);
+  CHECK(told(moved) ==  // NOLINT(bugprone-use-after-move): that is the promise
+        "the value of a read that has none was used: it was moved from" + cure);
+}
+
 TEST_CASE("copies share the value, and it stays as long as one of them or what share() gave") {
   std::shared_ptr<const std::string> kept;
   const std::string* address = nullptr;

@@ -215,6 +215,24 @@ TEMPLATE_TEST_CASE("what is stored as one type reads as any other that its text 
   CHECK(*cache.get<unsigned>("number") == 300U);
 }
 
+TEMPLATE_TEST_CASE("a NaN that is read as a number is an error that tells what has become of it", "", EVERY_BACKEND) {
+  TestType backend;
+  CacheManager cache{backend.config()};
+  REQUIRE(cache.set("loss", std::numeric_limits<double>::quiet_NaN()));
+  REQUIRE(cache.set("run", {{"epoch", 3}, {"loss", std::numeric_limits<double>::infinity()}}));
+  const auto loss = cache.get<double>("loss");
+  const auto run = cache.get<std::map<std::string, double>>("run");
+  CHECK(loss.status() == CacheStatus::error);
+  CHECK(run.status() == CacheStatus::error);
+  for (const auto* error : {loss.error(), run.error()}) {
+    CHECK_THAT(error->what(), Catch::Contains("must be number, but is null"));
+    CHECK_THAT(error->hint(), Catch::StartsWith("A NaN or an infinity was written: JSON has neither, so null stands") &&
+                                  Catch::Contains("Test is_null()"));
+  }
+  CHECK(cache.get("loss")->is_null());
+  CHECK(cache.get<std::string>("loss").error()->hint() == "Read it as the type it was written as, or erase it.");
+}
+
 TEMPLATE_TEST_CASE("what does not decode is an error result, and the entry stays", "", EVERY_BACKEND) {
   TestType backend;
   CacheManager cache{backend.config()};
@@ -322,7 +340,7 @@ TEMPLATE_TEST_CASE("the debug line tells what was cached, a failed one tells not
   cache.cache_topology(2);
   cache.cache_history("full", 3);
   cache.set("any", 4);
-  CHECK(backend.log.count("DEBUG: ") == 3);
+  CHECK(backend.log.count("DEBUG: Cached ") == 3);
   CHECK(backend.log.count("DEBUG: Cached metrics: epoch_5") == 1);
   cache.cache_metrics("x\nINFO: Redis connection established: forged", 1);
   CHECK(backend.log.count("DEBUG: Cached metrics: x\\x0aINFO: Redis connection established: forged") == 1);

@@ -389,6 +389,13 @@ class BasicCacheView {
     const FullKey full = names().full(Prefix::other, key);
     return names().prefix_of(full.view()) == Prefix::session ? std::string{} : ": " + printable(error.what());
   }
+  static std::string decode_hint(std::string_view why) {
+    if constexpr (requires { C::decode_hint(why); }) {
+      return C::decode_hint(why);
+    } else {
+      return "Read it as the type it was written as, or erase it.";
+    }
+  }
   // Session ids are secrets: no message shows one.
   std::string shown(std::string_view key) const {
     const FullKey full = names().full(Prefix::other, key);
@@ -452,7 +459,7 @@ class BasicCacheView {
       facts.status = CacheStatus::error;
       return CacheResult<T>{facts, std::make_shared<const DataError>(
                                        "the value under " + shown(key) + " does not decode" + why(key, error),
-                                       "Read it as the type it was written as, or erase it.")};
+                                       decode_hint(error.what()))};
     }
   }
 

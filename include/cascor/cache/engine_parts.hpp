@@ -20,6 +20,7 @@
 #include "cascor/cache/engine.hpp"
 #include "cascor/cache/fallback.hpp"
 #include "cascor/cache/near_cache.hpp"
+#include "cascor/cache/start_lines.hpp"
 #include "cascor/cache/tags.hpp"
 #include "cascor/core/counters.hpp"
 #include "cascor/core/glob.hpp"
@@ -124,8 +125,12 @@ struct EngineParts {
 
   void start() {
     if (!config.enabled) return log.info("Cache disabled (backend.cache.enabled: false)");
-    if (config.type == CacheType::memory) return log.info("Memory cache enabled (TTL: " + ttl_text(config.ttl) + ")");
+    if (config.type == CacheType::memory) {
+      log_start(log, config);
+      return log.info("Memory cache enabled (TTL: " + ttl_text(config.ttl) + ")");
+    }
     remote = make_remote_store(config, clock);
+    log_start(log, config);
     fallback.emplace(*remote.store, fallback_options());
     if (config.near_cache.enabled && remote.make_link) keep_near();
     greet();

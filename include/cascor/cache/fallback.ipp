@@ -34,7 +34,7 @@ Fallback<CascorWhenUsed>::Fallback(KeyValueStore& store, Options options)
 template <class CascorWhenUsed>
 Fallback<CascorWhenUsed>::~Fallback() {
   if (announcer_.load() == std::this_thread::get_id()) {
-    options_.log.error("a cache was destroyed from inside one of its own handlers, which is not allowed");
+    options_.log.error(destroyed_inside);
     std::terminate();
   }
   {
@@ -48,9 +48,12 @@ Fallback<CascorWhenUsed>::~Fallback() {
     }
   }
   if (thread_.joinable()) thread_.join();
-  if (pending_.writes() > 0) {
-    options_.log.info("Redis did not return: " + std::to_string(pending_.writes()) +
-                      " writes that waited for it are lost");
+  if (const auto lost = pending_.writes(); lost > 0) {
+    // Who never reached Redis was warned of that, and has lost nothing that was ever to be had.
+    const auto level = ever_reached_.load(std::memory_order_relaxed) ? LogLevel::warning : LogLevel::info;
+    options_.log.write(level,
+                       "Redis did not return: " + std::to_string(lost) +
+                           (lost == 1 ? " write that waited for it is lost" : " writes that waited for it are lost"));
   }
 }
 

@@ -33,6 +33,7 @@ CASCOR_CACHE_FN void settle_json(json& value);
 /// max_json_depth and for a discarded value, and what nlohmann throws for a string that is not UTF-8.
 CASCOR_CACHE_FN std::string dump_json(const json& value);
 CASCOR_CACHE_FN std::size_t heap_of_json(const json& weighed) noexcept;
+CASCOR_CACHE_FN std::string json_decode_hint(std::string_view why);
 }  // namespace detail
 
 /// The default codec: a value's JSON text and nothing else, so that any program can read and write it. A type of yours
@@ -58,6 +59,9 @@ struct JsonCodec {
       return json::parse(bytes).template get<T>();
     }
   }
+
+  /// What to do about bytes that do not decode; `why` is what decode() threw.
+  CASCOR_CACHE_FN static std::string decode_hint(std::string_view why) { return detail::json_decode_hint(why); }
 
   /// What `value` reads back as, so that a memory tier may keep it decoded.
   CASCOR_CACHE_FN static void settle(json& value) { detail::settle_json(value); }

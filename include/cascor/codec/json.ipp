@@ -130,6 +130,15 @@ CASCOR_CACHE_DEF std::string dump_json(const json& value) {
   return checked.dump();
 }
 
+CASCOR_CACHE_DEF std::string json_decode_hint(std::string_view why) {
+  if (why.find("must be number, but is null") != std::string_view::npos) {
+    return "A NaN or an infinity was written: JSON has neither, so null stands for them. Test is_null() of the json, "
+           "or "
+           "in from_json, before the number is read, or store a diverging number as text.";
+  }
+  return "Read it as the type it was written as, or erase it.";
+}
+
 CASCOR_CACHE_DEF std::size_t heap_of_json(const json& weighed) noexcept {
   using Json = Dependent<json, CascorWhenUsed>;
   using Type = typename Json::value_t;

@@ -163,7 +163,11 @@ CASCOR_CACHE_DEF CacheConfig CacheConfig::load_default(const Environment& enviro
     return parse(*text, named->second, environment);
   }
   constexpr const char* usual = "conf/app_config.yaml";
-  return parse(Steps::read_config_file(usual).value_or(""), usual, environment);
+  if (const auto text = Steps::read_config_file(usual)) return parse(*text, usual, environment);
+  typename Steps::Config config;
+  typename Steps::Named places;
+  detail::apply_environment(config, places, environment);
+  return Steps::settled_config(std::move(config), places);
 }
 
 CASCOR_CACHE_DEF CacheConfig CacheConfig::load(const std::filesystem::path& path) {

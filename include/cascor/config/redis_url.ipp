@@ -72,13 +72,24 @@ CASCOR_CACHE_FN bool is_database_query(std::string_view query) {
   return query.starts_with("db=") && has_only(query.substr(3), url_digits);
 }
 
+// Any other scheme's name, which is shown in an error.
+CASCOR_CACHE_FN bool is_scheme_name(std::string_view name) {
+  return name.size() <= 20 && has_only(name, "abcdefghijklmnopqrstuvwxyz0123456789+.-");
+}
+
 CASCOR_CACHE_DEF std::string shown_url(std::string_view text) {
   const auto scheme = text.find("://");
-  const bool known = std::any_of(std::begin(url_schemes), std::end(url_schemes),
-                                 [&](const UrlScheme& s) { return s.name == text.substr(0, scheme); });
-  if (scheme == std::string_view::npos || !known) return text.empty() ? "''" : "'***'";
-  const auto begin = text.substr(0, scheme + 3);
-  auto rest = text.substr(scheme + 3);
+  const auto name = text.substr(0, scheme);
+  const bool known =
+      std::any_of(std::begin(url_schemes), std::end(url_schemes), [&](const UrlScheme& s) { return s.name == name; });
+  if (scheme == std::string_view::npos || !known) {
+    // "localhost:6379", "http://localhost": an address is shown. A word may be a secret, and so may what an '@' is in.
+    const bool address = text.find(':') != std::string_view::npos || text == "localhost";
+    if (!address || text.find('@') != std::string_view::npos) return text.empty() ? "''" : "'***'";
+  }
+  const bool begins = scheme != std::string_view::npos && (known || is_scheme_name(name));
+  const auto begin = text.substr(0, begins ? scheme + 3 : 0);
+  auto rest = text.substr(begin.size());
   const auto at = rest.rfind('@');
   const std::string hidden = at == std::string_view::npos ? "" : "***@";
   if (at != std::string_view::npos) rest.remove_prefix(at + 1);
@@ -147,8 +158,7 @@ class UrlReader {
       url_.tls = scheme.tls;
       return text_.substr(end + 3);
     }
-    const bool is_scheme = name.size() <= 20 && has_only(name, "abcdefghijklmnopqrstuvwxyz0123456789+.-");
-    refuse(is_scheme ? "found the scheme " + shown(name) : "found an unknown scheme", url_forms);
+    refuse(is_scheme_name(name) ? "found the scheme " + shown(name) : "found an unknown scheme", url_forms);
   }
 
   /// An '@' past the authority means that a password holds what ends the authority: nothing of it may be quoted.

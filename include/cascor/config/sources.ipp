@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <initializer_list>
 #include <set>
 #include <vector>
 
@@ -28,8 +29,10 @@ class YamlSettings {
       : fields_{Field<CascorWhenUsed>::all_of(config)}, places_{places}, source_{source}, environment_{environment} {}
 
   void apply(const Node& root) {
-    if (const auto* backend = section(root, "the file", "backend"))
-      if (const auto* cache = section(*backend, "backend", "cache")) apply_section(*cache, "");
+    const Node* const backend = section(root, "the file", "backend");
+    const Node* const cache = backend != nullptr ? section(*backend, "backend", "cache") : nullptr;
+    if (cache == nullptr || cache->kind == Node::Kind::null) tell_missing(root, backend, cache);
+    if (cache != nullptr) apply_section(*cache, "");
   }
 
  private:
@@ -57,6 +60,48 @@ class YamlSettings {
       found = map.children[i + 1];
     }
     return found;
+  }
+
+  /// The defaults may be what is wanted, so it is no warning; but who misspelt the section's name has to be told.
+  void tell_missing(const Node& root, const Node* backend, const Node* cache) const {
+    const Node* const meant = cache == nullptr ? probably_meant(root, backend) : left_outside(*backend);
+    if (cache != nullptr && meant == nullptr) return;  // every key of it commented out
+    String line = source_ +
+                  (cache == nullptr ? ": found no section backend.cache" : ": found nothing in backend.cache") +
+                  "; every key of it has its default, or what its variable says";
+    if (meant != nullptr) {
+      line += "; " + at(*meant) + ": is " + shown(meant->text) +
+              (cache == nullptr ? " meant to be it?" : " meant to be in it?");
+    }
+    Log{}.info(line);
+  }
+
+  /// A key beside an empty section that is one of the section's: not indented deeper than it.
+  const Node* left_outside(const Node& backend) const {
+    const auto known = known_paths();
+    for (std::size_t i = 0; i + 1 < backend.children.size(); i += 2) {
+      const Node* const key = backend.children[i];
+      if (key->kind == Node::Kind::scalar && std::find(known.begin(), known.end(), key->text) != known.end())
+        return key;
+    }
+    return nullptr;
+  }
+
+  /// The key that probably was to be the section: "cach" or "Cache" under backend, "Backend", "cache" without backend.
+  static const Node* probably_meant(const Node& root, const Node* backend) {
+    const auto key_like = [](const Node* map, std::initializer_list<View> names) -> const Node* {
+      if (map == nullptr || map->kind != Node::Kind::map) return nullptr;
+      for (std::size_t i = 0; i + 1 < map->children.size(); i += 2) {
+        const Node& key = *map->children[i];
+        if (key.kind != Node::Kind::scalar) continue;
+        for (const View name : names)
+          if (may_mean(key.text, name)) return &key;
+      }
+      return nullptr;
+    };
+    if (const Node* key = key_like(backend, {"cache"})) return key;
+    return backend != nullptr ? key_like(&root, {"cache", "backend.cache"})
+                              : key_like(&root, {"backend", "backend.cache", "cache"});
   }
 
   /// `prefix` is empty or ends with a dot.

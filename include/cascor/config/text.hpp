@@ -38,6 +38,9 @@ CASCOR_CACHE_FN std::string shown(std::string_view text);
 /// A double-quoted YAML scalar.
 CASCOR_CACHE_FN std::string yaml_quoted(std::string_view text);
 
+/// Was `name` probably meant? The same in another case, two edits away at most, or with it as a word.
+CASCOR_CACHE_FN bool may_mean(std::string_view text, std::string_view name);
+
 /// Which of the known names was probably meant: the one that is the fewest edits away, where words left out ("ttl" for
 /// "ttl_seconds", "timeout" for "connection_pool.timeout") count as one at most. `common_prefix` is left out of the
 /// comparison. `known` is not empty.

@@ -142,6 +142,13 @@ CASCOR_CACHE_FN bool is_part_of_name(std::string_view text, std::string_view nam
          (name.ends_with(text) && is_between(name[name.size() - text.size() - 1]));
 }
 
+CASCOR_CACHE_DEF bool may_mean(std::string_view text, std::string_view name) {
+  std::string lower{text.substr(0, 100)};  // a huge key must not cost
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return edit_distance(lower, name) <= 2 || is_part_of_name(name, lower);
+}
+
 CASCOR_CACHE_DEF std::string nearest_name(std::string_view name, const std::vector<std::string>& known,
                                           std::string_view common_prefix) {
   const auto significant = [&](std::string_view text) {

@@ -13,4 +13,10 @@ struct CacheEvent {
   std::string detail{};  ///< The particulars, for a person to read. Never holds a password.
 };
 
+namespace detail {
+inline constexpr const char* destroyed_inside =
+    "a cache was destroyed from inside one of its own handlers, which is not allowed: hand it to another thread, or "
+    "destroy it once the handler has returned";
+}  // namespace detail
+
 }  // namespace cascor::inline CASCOR_CACHE_ABI

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <stdexcept>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -50,6 +52,33 @@ struct ReadFacts {
   std::optional<milliseconds> ttl;
 };
 
+/// Thrown where the value of a read is used that has none. what() says why there is none, and what to test first.
+class NoValueError final : public std::bad_optional_access {
+ public:
+  explicit NoValueError(const std::string& what) : what_{what} {}
+  const char* what() const noexcept override { return what_.what(); }
+
+ private:
+  std::runtime_error what_;  // a text whose copies share it: copying an exception must not throw
+};
+
+namespace detail {
+/// Apart from the results, so that this is compiled once and not for each type.
+template <class CascorWhenUsed = void>
+[[noreturn]] void refuse_no_value(CacheStatus status, const CacheError* error) {
+  std::string what = "the value of a read that has none was used: it was ";
+  switch (status) {
+    case CacheStatus::miss: what += "a MISS"; break;
+    case CacheStatus::error: what += "an ERROR"; break;
+    case CacheStatus::disabled: what += "DISABLED (backend.cache.enabled: false)"; break;
+    case CacheStatus::hit:
+    case CacheStatus::stale: what += "moved from"; break;
+  }
+  if (error != nullptr) what.append(" (").append(error->what()).append(")");
+  throw NoValueError{what + "; test the result first, as in `if (auto hit = cache.get(key))`, or use value_or()"};
+}
+}  // namespace detail
+
 /// A read's answer: a cheap handle on an immutable value that it shares with the cache and with other readers. Copying
 /// it copies no value, and the value stays as long as a handle does, whatever happens to the entry. Distinct objects
 /// may be used from distinct threads; one object is not for several threads at once, as any value.
@@ -80,7 +109,7 @@ class CacheResult {
   /// What went wrong: null unless status is error, or stale because of an error. Valid as long as this object.
   const CacheError* error() const noexcept { return error_.get(); }
 
-  /// The value. Throw std::bad_optional_access where there is none. O(1).
+  /// The value. Throw NoValueError, a std::bad_optional_access, where there is none. O(1).
   const T& value() const { return *checked(); }
   const T& operator*() const { return *checked(); }
   const T* operator->() const { return checked(); }
@@ -101,7 +130,7 @@ class CacheResult {
 
  private:
   const T* checked() const {
-    if (!value_) throw std::bad_optional_access{};
+    if (!value_) detail::refuse_no_value(facts_.status, error_.get());
     return value_.get();
   }
 

@@ -5,6 +5,7 @@
 
 #include "cascor/cache/engine.hpp"
 #include "cascor/core/errors.hpp"
+#include "cascor/core/event.hpp"
 #include "cascor/training/delivery.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
@@ -102,7 +103,7 @@ void Deliveries<CascorWhenUsed>::end() noexcept {
     all.swap(all_);
   }
   if (std::any_of(all.begin(), all.end(), [](const auto& one) { return one->is_here(); })) {
-    engine_.log().error("a cache was destroyed from inside one of its own handlers, which is not allowed");
+    engine_.log().error(destroyed_inside);
     std::terminate();
   }
   for (const auto& one : all) one->close();
