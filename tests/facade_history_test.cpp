@@ -18,9 +18,8 @@
 
 #include "cascor/cache.hpp"
 #include "cascor/redis/record_log.hpp"
-#include "support/backends.hpp"
 #include "support/eventually.hpp"
-#include "support/temporary_folder.hpp"
+#include "support/recorded_runs.hpp"
 
 using namespace std::chrono_literals;
 using namespace support;
@@ -32,69 +31,8 @@ using cascor::json;
 
 #define EVERY_BACKEND OnMemory, OnRedisTcp
 
-namespace {
-
-template <class Backend>
-struct Runs {
-  cascor::CacheConfig config() const {
-    auto config = backend.config();
-    config.clock = nullptr;
-    config.history.directory = folder.path() / "history";
-    config.connection_pool.timeout = 10s;
-    return config;
-  }
-  Backend backend;
-  TemporaryFolder folder;
-};
-
-json record(int epoch, double loss = 0.5) {
-  return {{"epoch", epoch}, {"metrics", {{"loss", loss}, {"accuracy", 0.5}}}, {"phase", "output_training"}};
-}
-std::vector<json> records(int from, int to) {
-  std::vector<json> all;
-  for (int epoch = from; epoch <= to; ++epoch) all.push_back(record(epoch, 1.0 / (1 + epoch)));
-  return all;
-}
-std::vector<int> epochs(const std::vector<HistoryRecord>& found) {
-  std::vector<int> epochs;
-  for (const auto& one : found) epochs.push_back(one.at("epoch").get<int>());
-  return epochs;
-}
-std::vector<int> counting(int from, int to) {
-  std::vector<int> numbers;
-  for (int i = from; i <= to; ++i) numbers.push_back(i);
-  return numbers;
-}
-
-// What a handler was called for.
-class Seen {
- public:
-  auto handler() {
-    return [this](const HistoryRecord& one) {
-      const std::lock_guard lock{mutex_};
-      epochs_.push_back(one.at("epoch").get<int>());
-      last_ = one.id;
-    };
-  }
-  std::vector<int> epochs() const {
-    const std::lock_guard lock{mutex_};
-    return epochs_;
-  }
-  std::string last() const {
-    const std::lock_guard lock{mutex_};
-    return last_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::vector<int> epochs_;
-  std::string last_;
-};
-
-}  // namespace
-
 TEMPLATE_TEST_CASE("what was appended is found by epoch, from the end, and counted", "[history]", EVERY_BACKEND) {
-  Runs<TestType> on;
+  RecordedRuns<TestType> on;
   CacheManager cache{on.config()};
   auto run = cache.history("run-1");
   CHECK(run.size() == 0);
@@ -118,7 +56,7 @@ TEMPLATE_TEST_CASE("what was appended is found by epoch, from the end, and count
 }
 
 TEMPLATE_TEST_CASE("a run survives its cache, and what clears a cache", "[history]", EVERY_BACKEND) {
-  Runs<TestType> on;
+  RecordedRuns<TestType> on;
   {
     CacheManager cache{on.config()};
     CHECK(cache.history("run-1").append_many(records(0, 9)));
@@ -134,7 +72,7 @@ TEMPLATE_TEST_CASE("a run survives its cache, and what clears a cache", "[histor
 }
 
 TEMPLATE_TEST_CASE("runs are listed by their start, and erased alone", "[history]", EVERY_BACKEND) {
-  Runs<TestType> on;
+  RecordedRuns<TestType> on;
   const auto clock = std::make_shared<cascor::ManualClock>();
   auto config = on.config();
   config.clock = clock;
@@ -154,7 +92,7 @@ TEMPLATE_TEST_CASE("runs are listed by their start, and erased alone", "[history
 }
 
 TEMPLATE_TEST_CASE("what can be no record and no run is refused, and changes nothing", "[history]", EVERY_BACKEND) {
-  Runs<TestType> on;
+  RecordedRuns<TestType> on;
   CacheManager cache{on.config()};
   for (const std::string& name :
        {std::string{}, std::string{".."}, std::string{".hidden"}, std::string{"a/b"}, std::string{"a\\b"},
@@ -183,7 +121,7 @@ TEMPLATE_TEST_CASE("what can be no record and no run is refused, and changes not
 }
 
 TEMPLATE_TEST_CASE("a diverged run's NaN is null", "[history]", EVERY_BACKEND) {
-  Runs<TestType> on;
+  RecordedRuns<TestType> on;
   CacheManager cache{on.config()};
   auto run = cache.history("run-1");
   CHECK(run.append({{"epoch", 0}, {"loss", std::numeric_limits<double>::quiet_NaN()}}));
@@ -192,7 +130,7 @@ TEMPLATE_TEST_CASE("a diverged run's NaN is null", "[history]", EVERY_BACKEND) {
 
 TEMPLATE_TEST_CASE("a curve is downsampled to so many records, its ends and gaps among them", "[history]",
                    EVERY_BACKEND) {
-  Runs<TestType> on;
+  RecordedRuns<TestType> on;
   CacheManager cache{on.config()};
   auto run = cache.history("run-1");
   std::vector<json> all = records(0, 2499);
@@ -214,7 +152,7 @@ TEMPLATE_TEST_CASE("a curve is downsampled to so many records, its ends and gaps
 }
 
 TEMPLATE_TEST_CASE("past history.max_records the oldest records go", "[history]", EVERY_BACKEND) {
-  Runs<TestType> on;
+  RecordedRuns<TestType> on;
   auto config = on.config();
   config.history.max_records = 50;
   CacheManager cache{config};
@@ -226,15 +164,15 @@ TEMPLATE_TEST_CASE("past history.max_records the oldest records go", "[history]"
 }
 
 TEMPLATE_TEST_CASE("following begins where one was, and goes on live", "[history]", EVERY_BACKEND) {
-  Runs<TestType> on;
+  RecordedRuns<TestType> on;
   CacheManager cache{on.config()};
   auto run = cache.history("run-1");
   CHECK(run.append_many(records(0, 1199)));
-  Seen all;
+  SeenRecords all;
   auto from_the_first = run.follow("", all.handler());
   CHECK(from_the_first.is_open());
   CHECK(eventually([&] { return all.epochs().size() == 1200; }));
-  Seen rest;
+  SeenRecords rest;
   auto from_there = run.follow(run.range(1000, 1000).at(0).id, rest.handler());
   CHECK(run.append(record(1200)));
   CHECK(run.append(record(1201)));
@@ -249,7 +187,7 @@ TEMPLATE_TEST_CASE("following begins where one was, and goes on live", "[history
 }
 
 TEMPLATE_TEST_CASE("following closes at once, also from its handler, and with the cache", "[history]", EVERY_BACKEND) {
-  Runs<TestType> on;
+  RecordedRuns<TestType> on;
   std::atomic<int> calls{0};
   cascor::Subscription open;
   {
@@ -281,7 +219,7 @@ TEMPLATE_TEST_CASE("following closes at once, also from its handler, and with th
 }
 
 TEMPLATE_TEST_CASE("a handle that outlives its cache gives nothing and false", "[history]", EVERY_BACKEND) {
-  Runs<TestType> on;
+  RecordedRuns<TestType> on;
   auto cache = std::make_unique<CacheManager>(on.config());
   auto run = cache->history("run-1");
   CHECK(run.append(record(0)));
@@ -300,7 +238,7 @@ TEMPLATE_TEST_CASE("a handle that outlives its cache gives nothing and false", "
 }
 
 TEMPLATE_TEST_CASE("a run moves to a file and back, record by record", "[history]", EVERY_BACKEND) {
-  Runs<TestType> on;
+  RecordedRuns<TestType> on;
   CacheManager cache{on.config()};
   auto run = cache.history("run-1");
   CHECK(run.append_many(records(0, 1499)));
@@ -319,7 +257,7 @@ TEMPLATE_TEST_CASE("a run moves to a file and back, record by record", "[history
 }
 
 TEMPLATE_TEST_CASE("threads append to a run, none is lost and none is there twice", "[history]", EVERY_BACKEND) {
-  Runs<TestType> on;
+  RecordedRuns<TestType> on;
   CacheManager cache{on.config()};
   std::vector<std::thread> threads;
   std::atomic<int> kept{0};
@@ -341,7 +279,7 @@ TEMPLATE_TEST_CASE("threads append to a run, none is lost and none is there twic
 }
 
 TEMPLATE_TEST_CASE("a second writer is told", "[history]", EVERY_BACKEND) {
-  Runs<TestType> on;
+  RecordedRuns<TestType> on;
   CacheManager first{on.config()};
   CacheManager second{on.config()};
   CHECK(first.history("run-1").append(record(0)));
@@ -354,7 +292,7 @@ TEMPLATE_TEST_CASE("a second writer is told", "[history]", EVERY_BACKEND) {
 }
 
 TEST_CASE("a disabled cache keeps no history", "[history]") {
-  Runs<OnMemory> on;
+  RecordedRuns<OnMemory> on;
   auto config = on.config();
   config.enabled = false;
   CacheManager cache{config};
@@ -368,7 +306,7 @@ TEST_CASE("a disabled cache keeps no history", "[history]") {
 // ---- Redis
 
 TEST_CASE("a run is a stream of the fields seq, epoch and record, as redis-cli shows it", "[history]") {
-  Runs<OnRedisTcp> on;
+  RecordedRuns<OnRedisTcp> on;
   CacheManager cache{on.config()};
   CHECK(cache.history("run-1").append({{"epoch", 7}, {"loss", 0.5}}));
   auto reply = on.backend.server.raw("XRANGE", "cascor:run:run-1:history", "7", "7");
@@ -388,7 +326,7 @@ TEST_CASE("a run is a stream of the fields seq, epoch and record, as redis-cli s
 }
 
 TEST_CASE("an append is one round trip, and finds its script again after it was flushed", "[history]") {
-  Runs<OnRedisTcp> on;
+  RecordedRuns<OnRedisTcp> on;
   CacheManager cache{on.config()};
   auto run = cache.history("run-1");
   CHECK(run.append(record(0)));
@@ -403,7 +341,7 @@ TEST_CASE("an append is one round trip, and finds its script again after it was 
 }
 
 TEST_CASE("a range of epochs reads that part of the stream and nothing else", "[history]") {
-  Runs<OnRedisTcp> on;
+  RecordedRuns<OnRedisTcp> on;
   CacheManager cache{on.config()};
   auto run = cache.history("run-1");
   CHECK(run.append_many(records(0, 9999)));
@@ -414,7 +352,7 @@ TEST_CASE("a range of epochs reads that part of the stream and nothing else", "[
 }
 
 TEST_CASE("a stream that Python wrote is read, and gone on with", "[history]") {
-  Runs<OnRedisTcp> on;
+  RecordedRuns<OnRedisTcp> on;
   auto& server = on.backend.server;
   (void)server.raw("XADD", "cascor:run:py:history", "3-1", "seq", "1", "epoch", "3", "record", R"({"epoch": 3})");
   (void)server.raw("XADD", "cascor:run:py:history", "4-2", "seq", "2", "epoch", "4", "record", "no JSON");
@@ -426,87 +364,8 @@ TEST_CASE("a stream that Python wrote is read, and gone on with", "[history]") {
   CHECK(epochs(run.range(0, 9)) == std::vector<int>{3, 5});
 }
 
-TEST_CASE("history written while Redis is away goes to the journal, and is replayed in order, once", "[history]") {
-  Runs<OnRedisTcp> on;
-  CacheManager cache{on.config()};
-  auto& server = on.backend.server;
-  auto run = cache.history("run-1");
-  CHECK(run.append_many(records(0, 99)));
-  Seen seen;
-  auto following = run.follow("", seen.handler());
-  (void)server.raw("SAVE");
-  server.kill();
-  CHECK(run.append(record(100)).tier() == CacheTier::memory);
-  CHECK(run.append_many(records(101, 149)));
-  CHECK_THROWS_AS(run.append(record(20)), DataError);
-  CHECK(epochs(run.range(0, 500)) == counting(100, 149));  // what is here
-  CHECK(run.size() == 50);
-  CHECK(cache.runs() == std::vector<std::string>{"run-1"});
-  CHECK_FALSE(run.erase());
-  CHECK(std::filesystem::exists(on.folder.path() / "history" / "pending" / "run-1.jsonl"));
-
-  server.start();
-  CHECK(eventually([&] { return on.backend.log.count("INFO: History of run-1 replayed: 50 records") == 1; }));
-  CHECK(run.append(record(150)).tier() == CacheTier::redis);
-  CHECK(epochs(run.range(0, 500)) == counting(0, 150));
-  CHECK(eventually([&] { return seen.epochs().size() == 151; }));
-  CHECK(seen.epochs() == counting(0, 150));
-  CHECK_FALSE(std::filesystem::exists(on.folder.path() / "history" / "pending" / "run-1.jsonl"));
-}
-
-TEST_CASE("what a process could not bring to Redis, the next one does", "[history]") {
-  Runs<OnRedisTcp> on;
-  auto& server = on.backend.server;
-  {
-    CacheManager cache{on.config()};
-    CHECK(cache.history("run-1").append_many(records(0, 9)));
-    (void)server.raw("SAVE");
-    server.kill();
-    CHECK(cache.history("run-1").append_many(records(10, 19)));
-    CHECK(cache.history("new").append_many(records(0, 4)));
-  }
-  server.start();
-  CacheManager next{on.config()};
-  CHECK(epochs(next.history("run-1").range(0, 99)) == counting(0, 19));
-  CHECK(eventually([&] { return server.raw("XLEN", "cascor:run:new:history").integer == 5; }));
-  CHECK(next.runs() == std::vector<std::string>{"run-1", "new"});
-}
-
-TEST_CASE("what another has overtaken meanwhile is set aside, and said", "[history]") {
-  Runs<OnRedisTcp> on;
-  auto& server = on.backend.server;
-  CacheManager cache{on.config()};
-  CHECK(cache.history("run-1").append(record(0)));
-  (void)server.raw("SAVE");
-  server.kill();
-  CHECK(cache.history("run-1").append(record(1)));
-  server.start();
-  (void)server.raw("XADD", "cascor:run:run-1:history", "9-9007199254740991", "seq", "9007199254740991", "epoch", "9",
-                   "record", R"({"epoch": 9})");
-  const std::string aside = (on.folder.path() / "history" / "pending" / "run-1.jsonl.refused").string();
-  if (eventually([&] { return std::filesystem::exists(aside); }, 5s)) {
-    CHECK(on.backend.log.mentions("that waited for Redis is not in it"));
-  } else {  // it was replayed before the other came
-    CHECK(cache.history("run-1").size() == 3);
-  }
-}
-
-TEST_CASE("without a fallback, and with strict, an append that Redis did not take is false, or thrown", "[history]") {
-  Runs<OnRedisTcp> on;
-  auto config = on.config();
-  config.fallback.enabled = false;
-  CacheManager cache{config};
-  config.strict = true;
-  CacheManager strict{config};
-  on.backend.server.kill();
-  CHECK_FALSE(cache.history("run-1").append(record(0)));
-  CHECK(cache.history("run-1").last(1).empty());
-  CHECK_THROWS_AS(strict.history("run-1").append(record(0)), cascor::ConnectionError);
-  CHECK_THROWS_AS(strict.history("run-1").size(), cascor::ConnectionError);
-}
-
 TEST_CASE("an append whose answer was lost is there once", "[history]") {
-  Runs<OnRedisTcp> on;
+  RecordedRuns<OnRedisTcp> on;
   CacheManager cache{on.config()};
   auto& server = on.backend.server;
   auto run = cache.history("run-1");
@@ -526,44 +385,8 @@ TEST_CASE("an append whose answer was lost is there once", "[history]") {
   CHECK(epochs(run.range(0, 999)) == counting(0, 299));
 }
 
-TEST_CASE("what Redis acknowledged is there after it was killed, again and again", "[history]") {
-  Runs<OnRedisTcp> on;
-  RedisServer server{{"--appendonly", "yes", "--appendfsync", "always"}};
-  auto config = on.config();
-  config.redis_url = server.url();
-  CacheManager cache{config};
-  auto run = cache.history("run-1");
-  Seen seen;
-  auto following = run.follow("", seen.handler());
-  std::atomic<int> acknowledged{0};
-  std::atomic<bool> over{false};
-  std::atomic<bool> refused{false};
-  std::thread writer{[&] {
-    for (int epoch = 0; !over; ++epoch) {
-      if (!run.append(record(epoch))) refused = true;
-      acknowledged = epoch + 1;
-    }
-  }};
-  for (int round = 0; round < 6; ++round) {
-    const int before = acknowledged;
-    CHECK(eventually([&] { return acknowledged > before + 30; }));
-    server.kill();
-    const int then = acknowledged;
-    CHECK(eventually([&] { return acknowledged > then + 5; }));  // in the journal
-    server.start();
-  }
-  over = true;
-  writer.join();
-  CHECK_FALSE(refused);
-  const auto all = counting(0, acknowledged - 1);
-  CHECK(eventually([&] { return server.raw("XLEN", "cascor:run:run-1:history").integer == acknowledged; }));
-  CHECK(epochs(run.range(0, acknowledged)) == all);
-  CHECK(eventually([&] { return seen.epochs().size() == all.size(); }));
-  CHECK(seen.epochs() == all);
-}
-
 TEST_CASE("a forked child's handle is nothing, and its own cache serves the run", "[history]") {
-  Runs<OnRedisTcp> on;
+  RecordedRuns<OnRedisTcp> on;
   CacheManager cache{on.config()};
   auto run = cache.history("run-1");
   CHECK(run.append(record(0)));

@@ -14,9 +14,8 @@
 #include <vector>
 
 #include "cascor/cache.hpp"
-#include "support/backends.hpp"
 #include "support/eventually.hpp"
-#include "support/temporary_folder.hpp"
+#include "support/recorded_runs.hpp"
 
 using namespace std::chrono_literals;
 using namespace support;
@@ -30,22 +29,6 @@ using cascor::TrainingRecorder;
 #define EVERY_BACKEND OnMemory, OnRedisTcp
 
 namespace {
-
-template <class Backend>
-struct Training {
-  cascor::CacheConfig config() const {
-    auto config = backend.config();
-    config.clock = nullptr;
-    config.history.directory = folder.path() / "history";
-    config.prefix_ttl.metrics = 600s;
-    config.prefix_ttl.topology = 600s;
-    config.connection_pool.timeout = 10s;
-    return config;
-  }
-  std::filesystem::path spool() const { return folder.path() / "history" / "spool" / "run-1.jsonl"; }
-  Backend backend;
-  TemporaryFolder folder;
-};
 
 // What somebody else hears.
 class Heard {
@@ -66,22 +49,11 @@ class Heard {
   std::vector<json> all_;
 };
 
-std::vector<int> epochs(CacheManager& cache) {
-  std::vector<int> epochs;
-  for (const auto& one : cache.history("run-1").range(0, 1'000'000)) epochs.push_back(one.at("epoch").get<int>());
-  return epochs;
-}
-std::vector<int> counting(int from, int to) {
-  std::vector<int> numbers;
-  for (int i = from; i <= to; ++i) numbers.push_back(i);
-  return numbers;
-}
-
 }  // namespace
 
 TEMPLATE_TEST_CASE("every epoch is in the record, the newest is the latest and is published", "[recorder]",
                    EVERY_BACKEND) {
-  Training<TestType> on;
+  RecordedRuns<TestType> on;
   CacheManager cache{on.config()};
   Heard training;
   Heard topologies;
@@ -104,7 +76,7 @@ TEMPLATE_TEST_CASE("every epoch is in the record, the newest is the latest and i
 }
 
 TEMPLATE_TEST_CASE("members that a record does not name go under its metrics", "[recorder]", EVERY_BACKEND) {
-  Training<TestType> on;
+  RecordedRuns<TestType> on;
   CacheManager cache{on.config()};
   TrainingRecorder recorder{cache, "run-1"};
   CHECK(recorder.epoch({{"epoch", 1},
@@ -127,7 +99,7 @@ TEMPLATE_TEST_CASE("members that a record does not name go under its metrics", "
 }
 
 TEMPLATE_TEST_CASE("what can be no epoch is refused at once", "[recorder]", EVERY_BACKEND) {
-  Training<TestType> on;
+  RecordedRuns<TestType> on;
   CacheManager cache{on.config()};
   CHECK_THROWS_AS((TrainingRecorder{cache, "a/b"}), DataError);
   TrainingRecorder recorder{cache, "run-1"};
@@ -145,7 +117,7 @@ TEMPLATE_TEST_CASE("what can be no epoch is refused at once", "[recorder]", EVER
 
 TEMPLATE_TEST_CASE("commands reach the handler and are acknowledged on the events channel", "[recorder]",
                    EVERY_BACKEND) {
-  Training<TestType> on;
+  RecordedRuns<TestType> on;
   CacheManager cache{on.config()};
   Heard events;
   auto listening = cache.subscribe({"cascor:events"}, events.handler());
@@ -180,7 +152,7 @@ TEMPLATE_TEST_CASE("commands reach the handler and are acknowledged on the event
 }
 
 TEMPLATE_TEST_CASE("what is not flushed goes along when the recorder ends", "[recorder]", EVERY_BACKEND) {
-  Training<TestType> on;
+  RecordedRuns<TestType> on;
   CacheManager cache{on.config()};
   {
     TrainingRecorder recorder{cache, "run-1"};
@@ -192,7 +164,7 @@ TEMPLATE_TEST_CASE("what is not flushed goes along when the recorder ends", "[re
 
 TEMPLATE_TEST_CASE("a recorder goes with its moved cache, and outlives it without a loss", "[recorder]",
                    EVERY_BACKEND) {
-  Training<TestType> on;
+  RecordedRuns<TestType> on;
   auto cache = std::make_unique<CacheManager>(on.config());
   TrainingRecorder recorder{*cache, "run-1"};
   recorder.on_command([](const Command&) {});
@@ -207,18 +179,18 @@ TEMPLATE_TEST_CASE("a recorder goes with its moved cache, and outlives it withou
 }
 
 TEMPLATE_TEST_CASE("what did not fit into memory is in the record, in its order", "[recorder]", EVERY_BACKEND) {
-  Training<TestType> on;
+  RecordedRuns<TestType> on;
   CacheManager cache{on.config()};
   TrainingRecorder recorder{cache, "run-1", {.max_pending = 3}};
   for (int epoch = 0; epoch < 3000; ++epoch) CHECK(recorder.epoch({{"epoch", epoch}}));
   CHECK(recorder.flush(60s));
   CHECK(epochs(cache) == counting(0, 2999));
   CHECK(cache.get_cached_metrics()->at("epoch") == 2999);
-  CHECK_FALSE(std::filesystem::exists(on.spool()));
+  CHECK_FALSE(std::filesystem::exists(on.waiting("spool")));
 }
 
 TEST_CASE("with nowhere to go an epoch is false", "[recorder]") {
-  Training<OnMemory> on;
+  RecordedRuns<OnMemory> on;
   auto config = on.config();
   config.history.directory = "/proc/no/such/folder";
   config.shutdown_timeout = 10ms;
@@ -232,7 +204,7 @@ TEST_CASE("with nowhere to go an epoch is false", "[recorder]") {
 }
 
 TEST_CASE("a cache that is disabled takes no epoch", "[recorder]") {
-  Training<OnMemory> on;
+  RecordedRuns<OnMemory> on;
   auto config = on.config();
   config.enabled = false;
   CacheManager cache{config};
@@ -242,7 +214,7 @@ TEST_CASE("a cache that is disabled takes no epoch", "[recorder]") {
 }
 
 TEST_CASE("latest, record and message are one step on a server", "[recorder]") {
-  Training<OnRedisTcp> on;
+  RecordedRuns<OnRedisTcp> on;
   CacheManager cache{on.config()};
   auto& server = on.backend.server;
   TrainingRecorder recorder{cache, "run-1"};
@@ -261,7 +233,7 @@ TEST_CASE("latest, record and message are one step on a server", "[recorder]") {
 }
 
 TEST_CASE("a stopped server does not keep the training, and misses nothing when it goes on", "[recorder]") {
-  Training<OnRedisTcp> on;
+  RecordedRuns<OnRedisTcp> on;
   auto config = on.config();
   config.connection_pool.timeout = 500ms;
   CacheManager cache{config};
@@ -283,7 +255,7 @@ TEST_CASE("a stopped server does not keep the training, and misses nothing when 
 }
 
 TEST_CASE("a server that is restarted under a training loses no epoch", "[recorder]") {
-  Training<OnRedisTcp> on;
+  RecordedRuns<OnRedisTcp> on;
   RedisServer server{{"--appendonly", "yes", "--appendfsync", "always"}};
   auto config = on.config();
   config.redis_url = server.url();
@@ -314,7 +286,7 @@ TEST_CASE("a server that is restarted under a training loses no epoch", "[record
 
 TEST_CASE("a process that dies loses no more than its backlog said", "[recorder]") {
   for (const std::size_t max_pending : {20UL, 100'000UL}) {
-    Training<OnRedisTcp> on;
+    RecordedRuns<OnRedisTcp> on;
     struct Told {
       std::uint64_t handed_over;
       std::uint64_t backlog;
@@ -339,7 +311,8 @@ TEST_CASE("a process that dies loses no more than its backlog said", "[recorder]
     REQUIRE(::waitpid(child, &status, 0) == child);
     ::close(pipe[0]);
     CacheManager cache{on.config()};
-    { TrainingRecorder next{cache, "run-1"}; }  // sends what an earlier one left in the file
+    TrainingRecorder next{cache, "run-1"};  // sends what an earlier one left in the file
+    CHECK(next.flush(60s));                 // until then Redis may be held to be away, and size() tells what waits here
     const auto kept = cache.history("run-1").size();
     CHECK(kept >= told.handed_over - told.backlog);
     // What was in memory is lost; what had come after it may have been in the file.
@@ -351,7 +324,7 @@ TEST_CASE("a process that dies loses no more than its backlog said", "[recorder]
 }
 
 TEST_CASE("what a recorder could not send waits in its file for the next one", "[recorder]") {
-  Training<OnRedisTcp> on;
+  RecordedRuns<OnRedisTcp> on;
   auto config = on.config();
   config.fallback.enabled = false;
   config.shutdown_timeout = 50ms;
@@ -367,7 +340,7 @@ TEST_CASE("what a recorder could not send waits in its file for the next one", "
     CHECK_FALSE(recorder.flush(10ms));
     CHECK(recorder.backlog() == 95);
   }
-  CHECK(std::filesystem::exists(on.spool()));
+  CHECK(std::filesystem::exists(on.waiting("spool")));
   server.start();
   CacheManager cache{config};
   TrainingRecorder next{cache, "run-1"};
@@ -375,11 +348,41 @@ TEST_CASE("what a recorder could not send waits in its file for the next one", "
   CHECK(next.epoch({{"epoch", 100}}));
   CHECK(next.flush(20s));
   CHECK(epochs(cache) == counting(0, 100));
-  CHECK_FALSE(std::filesystem::exists(on.spool()));
+  CHECK_FALSE(std::filesystem::exists(on.waiting("spool")));
+}
+
+TEST_CASE("what a recorder could not send to one Redis is not sent to another", "[recorder]") {
+  RecordedRuns<OnRedisTcp> on;
+  auto config = on.config();
+  config.fallback.enabled = false;
+  config.shutdown_timeout = 50ms;
+  {
+    CacheManager cache{config};
+    on.backend.server.kill();
+    TrainingRecorder recorder{cache, "run-1", {.max_pending = 2}};
+    for (int epoch = 0; epoch < 10; ++epoch) CHECK(recorder.epoch({{"epoch", epoch}}));
+  }
+  RedisServer another;
+  auto elsewhere = config;
+  elsewhere.redis_url = another.url();
+  {
+    CacheManager cache{elsewhere};
+    TrainingRecorder recorder{cache, "run-1"};
+    CHECK(recorder.backlog() == 0);
+    CHECK(recorder.epoch({{"epoch", 0}}));
+    CHECK(recorder.flush(20s));
+    CHECK(epochs(cache) == counting(0, 0));
+  }
+  CHECK(on.backend.log.mentions("waits for another Redis, 127.0.0.1:" + std::to_string(on.backend.server.port())));
+  on.backend.server.start();
+  CacheManager cache{config};
+  TrainingRecorder next{cache, "run-1"};
+  CHECK(next.flush(20s));
+  CHECK(epochs(cache) == counting(0, 9));
 }
 
 TEST_CASE("records that a run refuses are put aside, and said, by flush() too", "[recorder]") {
-  Training<OnMemory> on;
+  RecordedRuns<OnMemory> on;
   CacheManager cache{on.config()};
   CHECK(cache.history("run-1").append({{"epoch", 500}}));
   TrainingRecorder recorder{cache, "run-1"};
@@ -387,12 +390,12 @@ TEST_CASE("records that a run refuses are put aside, and said, by flush() too", 
   CHECK_FALSE(recorder.flush(20s));
   CHECK(epochs(cache) == std::vector<int>{500});
   CHECK(recorder.flush(20s));  // it was said, once
-  CHECK(std::filesystem::exists(on.spool().string() + ".refused"));
+  CHECK(std::filesystem::exists(on.waiting("spool").string() + ".refused"));
   CHECK(on.backend.log.mentions("1 records of run-1 are refused"));
 }
 
 TEST_CASE("a forked child's recorder does nothing", "[recorder]") {
-  Training<OnMemory> on;
+  RecordedRuns<OnMemory> on;
   CacheManager cache{on.config()};
   auto recorder = std::make_unique<TrainingRecorder>(cache, "run-1");
   CHECK(recorder->epoch({{"epoch", 1}}));

@@ -91,7 +91,9 @@ class HistoryStore final : public PartAbove {
   std::shared_ptr<Closable> follow(std::string_view run, RecordId after, Handler handler);
 
   Engine& engine() noexcept { return engine_; }
-  const std::string& directory() const noexcept { return directory_; }
+  /// For files of what a recorder could not send yet, each `<run>.jsonl`, and what such a folder is to be marked with.
+  const std::string& spool_folder() const noexcept { return spool_folder_; }
+  const std::string& destination() const noexcept { return destination_; }
   /// Records that wait in journals for Redis's return.
   std::size_t waiting();
 
@@ -115,6 +117,7 @@ class HistoryStore final : public PartAbove {
   auto ask(std::string_view run, TimePoint until, bool must, const Call& call);
   bool is_remote() const noexcept { return !engine_.keeps_decoded(); }
   static typename JournalLog<CascorWhenUsed>::Options journals_in(const Engine& engine, const std::string& directory);
+  std::string folder_in(const char* name);
   RunPtr run_of(std::string_view run);
   Entries numbered(std::span<const NewRecord> records, std::uint64_t past) const;
   AppendOutcome append_remotely(std::string_view run, Run& state, std::span<const LogEntry> entries,
@@ -135,6 +138,8 @@ class HistoryStore final : public PartAbove {
 
   Engine& engine_;
   const std::string directory_;
+  std::string destination_;
+  const std::string spool_folder_;
   const std::shared_ptr<HistoryLife<CascorWhenUsed>> life_;
   JournalLog<CascorWhenUsed> journals_;  // of the runs themselves
   JournalLog<CascorWhenUsed> waiting_;   // of what waits for Redis

@@ -10,6 +10,7 @@
 #include "cascor/redis/record_log.hpp"
 #include "cascor/training/follower.hpp"
 #include "cascor/training/history_store.hpp"
+#include "cascor/training/waiting_folder.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
@@ -27,13 +28,18 @@ template <class CascorWhenUsed>
 HistoryStore<CascorWhenUsed>::HistoryStore(Engine& engine)
     : engine_{engine},
       directory_{engine.config().history.directory.string()},
+      spool_folder_{folder_in("spool")},
       life_{std::make_shared<HistoryLife<CascorWhenUsed>>()},
       journals_{[&] {
         auto options = journals_in(engine, directory_);
         options.max_records = engine.config().history.max_records;
         return options;
       }()},
-      waiting_{journals_in(engine, directory_ + "/pending")},
+      waiting_{[&] {
+        auto options = journals_in(engine, folder_in("pending"));
+        options.destination = destination_;
+        return options;
+      }()},
       deliveries_{
           static_cast<Dependent<Engine, CascorWhenUsed>&>(engine).above().template get<Deliveries<CascorWhenUsed>>(
               engine)} {
@@ -47,6 +53,17 @@ HistoryStore<CascorWhenUsed>::HistoryStore(Engine& engine)
   } else if (engine.config().history.fsync == HistoryFsync::interval) {
     note_pending();
   }
+}
+
+// What waits in it is for this Redis and namespace, and no other.
+template <class CascorWhenUsed>
+std::string HistoryStore<CascorWhenUsed>::folder_in(const char* name) {
+  const std::string base = directory_ + '/' + name;
+  if (!engine_.config().enabled) return base;
+  const auto destination = Destination<CascorWhenUsed>::of(engine_.config(), engine_.key_space().key_namespace());
+  if (!is_remote()) return base + '/' + destination.folder();
+  destination_ = destination.text();
+  return waiting_folder(base, destination, engine_.log());
 }
 
 template <class CascorWhenUsed>

@@ -35,6 +35,7 @@ class Journal {
     HistoryFsync fsync = HistoryFsync::always;
     std::size_t max_records = 0;  ///< 0: all
     Log log;
+    std::string destination{};  ///< Of its folder, which is marked with it; empty: of none.
   };
   using Entries = Dependent<std::vector<LogEntry>, CascorWhenUsed>;
 

@@ -13,6 +13,7 @@
 
 #include "cascor/core/errors.hpp"
 #include "cascor/training/journal.hpp"
+#include "cascor/training/waiting_folder.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
@@ -295,8 +296,9 @@ template <class CascorWhenUsed>
 void Journal<CascorWhenUsed>::open_writer() {
   writer_.reset();
   std::error_code ignored;  // the open will tell
-  std::filesystem::create_directories(Dependent<std::filesystem::path, CascorWhenUsed>{options_.path}.parent_path(),
-                                      ignored);
+  const auto folder = Dependent<std::filesystem::path, CascorWhenUsed>{options_.path}.parent_path();
+  std::filesystem::create_directories(folder, ignored);
+  if (!options_.destination.empty()) mark_folder(folder.string(), options_.destination);
   while (true) {
     const int fd = ::open(options_.path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0) refuse("cannot write", errno);

@@ -25,6 +25,7 @@ class JournalLog final : public RecordLog {
     HistoryFsync fsync = HistoryFsync::always;
     std::size_t max_records = 0;
     Log log;
+    std::string destination{};
   };
   explicit JournalLog(Options options) : options_{std::move(options)} {}
 

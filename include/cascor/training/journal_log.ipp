@@ -22,6 +22,7 @@ std::shared_ptr<Journal<CascorWhenUsed>> JournalLog<CascorWhenUsed>::journal(std
   options.fsync = options_.fsync;
   options.max_records = options_.max_records;
   options.log = options_.log;
+  options.destination = options_.destination;
   auto made = std::make_shared<Journal<CascorWhenUsed>>(std::move(options));
   journals_.emplace(std::move(name), made);
   return made;

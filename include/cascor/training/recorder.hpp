@@ -32,10 +32,10 @@ struct Command {
 /// `<namespace>training`; on one server all three in one step and one round trip.
 ///
 /// Its calls never wait for the network. Past `max_pending` records what comes goes to a file,
-/// `<history.directory>/spool/<run>.jsonl`, from which it is sent in its turn, if need be by the next recorder of the
-/// run. It serves its cache, also when that is moved, and ends what it does when that is destroyed. Destroying it sends
-/// what is left for `shutdown_timeout`, and puts the rest into the file. Safe from any thread; epochs of several
-/// threads are in the order in which they came. In a child that was forked it does nothing.
+/// `<run>.jsonl` under `<history.directory>/spool/`, from which it is sent in its turn, if need be by the next recorder
+/// of the run. It serves its cache, also when that is moved, and ends what it does when that is destroyed. Destroying
+/// it sends what is left for `shutdown_timeout`, and puts the rest into the file. Safe from any thread; epochs of
+/// several threads are in the order in which they came. In a child that was forked it does nothing.
 template <class CascorWhenUsed = void>
 class Recorder {
  public:

@@ -30,7 +30,7 @@ RecorderCore<CascorWhenUsed>::RecorderCore(std::shared_ptr<Life> life, std::stri
   log_ = use->engine().log();
   timeout_ = std::min(config.connection_pool.timeout, milliseconds{2000});
   shutdown_timeout_ = config.shutdown_timeout;
-  const std::string folder = use->directory() + "/spool/";
+  const std::string folder = use->spool_folder() + '/';
   set_aside_ = folder + run_ + ".jsonl.refused";
   if (config.enabled && config.type == CacheType::redis) {
     in_one_step_ = RedisUrl::parse(config.redis_url).kind != RedisUrl::Kind::cluster;
@@ -39,6 +39,7 @@ RecorderCore<CascorWhenUsed>::RecorderCore(std::shared_ptr<Life> life, std::stri
   spool.path = folder + run_ + ".jsonl";
   spool.fsync = HistoryFsync::never;  // it is for the process's end
   spool.log = log_;
+  spool.destination = use->destination();
   spool_ = std::make_unique<Journal<CascorWhenUsed>>(std::move(spool));
   if (!config.enabled) return;
   try {
