@@ -1,4 +1,4 @@
-// What a dashboard asks of a training: pause, resume, stop, reset. The training asks between two epochs.
+// What a dashboard asks of a training: start, pause, resume, stop, reset. The training asks between two epochs.
 #pragma once
 
 #include <cascor/cache.hpp>
@@ -18,8 +18,13 @@ class Commands {
     if (command.name == "pause") paused_ = true;
     if (command.name == "stop") stop_ = true;
     if (command.name == "reset") reset_ = true;
+    if (command.name == "start") start_ = true;
     if (command.name != "pause") paused_ = false;
     changed_.notify_all();
+  }
+  bool paused() const {
+    const std::lock_guard lock{mutex_};
+    return paused_;
   }
   /// Waits while it is paused, for that long at most; is it still?
   bool wait_while_paused(std::chrono::milliseconds at_most) {
@@ -38,12 +43,26 @@ class Commands {
     reset_ = false;
     return reset;
   }
+  /// What was asked of the run that has ended is done with; a reset is for the next one.
+  void run_ended() {
+    const std::lock_guard lock{mutex_};
+    paused_ = stop_ = start_ = false;
+  }
+  /// Waits, for that long at most, for a start or a reset of a training that has ended; is there to be one?
+  bool wait_for_start(std::chrono::milliseconds at_most) {
+    std::unique_lock lock{mutex_};
+    changed_.wait_for(lock, at_most, [this] { return start_ || reset_; });
+    const bool start = start_ || reset_;
+    if (start) paused_ = stop_ = start_ = reset_ = false;
+    return start;
+  }
 
  private:
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   bool paused_ = false;
   bool stop_ = false;
+  bool start_ = false;
   bool reset_ = false;
 };
 

@@ -16,10 +16,8 @@
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include "arguments.hpp"
 #include "cascade/training.hpp"
@@ -28,10 +26,10 @@
 #include "interrupt.hpp"
 #include "live_line.hpp"
 #include "program.hpp"
+#include "recorded_run.hpp"
 
 namespace {
 
-using cascor::json;
 using std::chrono::milliseconds;
 
 constexpr const char* usage =
@@ -64,88 +62,6 @@ Options parse(int argc, char** argv) {
   arguments.end();
   return options;
 }
-
-/// Hidden unit k is a layer of its own: it sees the inputs and the hidden units before it. Biases are not connections.
-json topology_of(const cascade::Network& network) {
-  json nodes = json::array();
-  json connections = json::array();
-  std::vector<std::string> sources;  // what a unit sees, in the order of its weights, after the bias
-  const auto add_node = [&](const std::string& id, const char* type, Eigen::Index layer) {
-    nodes.push_back({{"id", id}, {"type", type}, {"layer", layer}});
-  };
-  const auto connect = [&](const std::string& id, const Eigen::VectorXd& weights) {
-    Eigen::Index next = 1;
-    for (const auto& source : sources) {
-      connections.push_back({{"from", source}, {"to", id}, {"weight", weights(next++)}});
-    }
-  };
-
-  for (Eigen::Index i = 0; i < network.input_units; ++i) {
-    sources.push_back("input_" + std::to_string(i));
-    add_node(sources.back(), "input", 0);
-  }
-  Eigen::Index layer = 1;
-  for (const auto& weights : network.hidden) {
-    const std::string id = "hidden_" + std::to_string(layer - 1);
-    add_node(id, "hidden", layer++);
-    connect(id, weights);
-    sources.push_back(id);
-  }
-  for (Eigen::Index i = 0; i < network.output_units(); ++i) {
-    const std::string id = "output_" + std::to_string(i);
-    add_node(id, "output", layer);
-    connect(id, network.output_weights.col(i));
-  }
-
-  const auto total = connections.size();
-  return {{"input_units", network.input_units},     {"hidden_units", network.hidden_units()},
-          {"output_units", network.output_units()}, {"nodes", std::move(nodes)},
-          {"connections", std::move(connections)},  {"total_connections", total}};
-}
-
-/// Hands over where the run stands. Epochs are counted on over a reset, as the run's record goes on.
-class RecordedRun {
- public:
-  RecordedRun(cascor::TrainingRecorder& recorder, const cascade::Network& network)
-      : recorder_{recorder}, network_{network} {}
-
-  void epoch(const cascade::Progress& progress, bool paused) {
-    if (progress.phase == cascade::output_training) validate();  // candidates leave the outputs as they are
-    write(progress, progress.phase, true, paused);
-  }
-  /// Also before the first unit: what an earlier run left is not this one's.
-  void unit() { recorder_.topology(topology_of(network_)); }
-  void reset(const cascade::Progress& last) { epochs_before_ += last.epoch; }
-  void end(const cascade::Progress& progress, cascade::Outcome outcome) {
-    unit();  // with the weights of the end
-    write(progress, outcome == cascade::Outcome::solved ? "completed" : "stopped", false, false);
-    recorder_.flush(std::chrono::seconds{2});
-  }
-
- private:
-  void validate() { validation_ = cascade::score(network_.outputs(unseen_.inputs), unseen_.targets); }
-
-  void write(const cascade::Progress& progress, std::string_view phase, bool running, bool paused) {
-    // A lost Redis is no reason to stop training: the recorder waits for nothing, and loses nothing.
-    recorder_.epoch({{"epoch", epochs_before_ + progress.epoch},
-                     {"is_running", running},
-                     {"is_paused", paused},
-                     {"current_epoch", progress.epoch},
-                     {"current_loss", progress.score.loss},
-                     {"current_accuracy", progress.score.accuracy},
-                     {"val_loss", validation_.loss},
-                     {"val_accuracy", validation_.accuracy},
-                     {"hidden_units", network_.hidden_units()},
-                     {"metrics_count", epochs_before_ + progress.epoch},
-                     {"phase", phase}});
-  }
-
-  cascor::TrainingRecorder& recorder_;
-  const cascade::Network& network_;
-  const cascade::Dataset unseen_ = cascade::two_spirals(0.5);
-  cascade::Score validation_;
-  int epochs_before_ = 0;
-};
 
 /// Shows the run until it is asked to stop, and its last state then.
 void view(cascor::CacheManager& cache, const std::stop_token& stop) {
@@ -192,15 +108,16 @@ int run(const Options& options) {
   cascor::TrainingRecorder recorder{cache, options.run, {.publish_every = examples::redraw_every / 2}};
   examples::Commands commands;
   recorder.on_command([&commands](const cascor::Command& command) { commands.obey(command); });
-  RecordedRun recorded{recorder, network};
+  examples::RecordedRun recorded{recorder, network};
 
   cascade::TrainingOptions training;
   training.seed = options.seed;
   cascade::TrainingCallbacks callbacks;
   callbacks.on_epoch = [&](const cascade::Progress& progress) {
     recorded.epoch(progress, false);
+    if (commands.paused()) recorded.epoch(progress, true);
     // While it is paused it says so again and again, as the latest metrics live for a second only.
-    while (commands.wait_while_paused(examples::redraw_every)) recorded.epoch(progress, true);
+    while (commands.wait_while_paused(examples::redraw_every)) recorded.keep_alive(cache);
     std::this_thread::sleep_for(options.pace);
     return !examples::interrupted() && !commands.wants_end();
   };

@@ -23,7 +23,7 @@ class RecorderCore;  // known where it is used, in the .ipp
 
 /// What somebody asks of a training run through the channel `<namespace>control`.
 struct Command {
-  std::string name;  ///< "pause", "resume", "stop" or "reset"
+  std::string name;  ///< "start", "pause", "resume", "stop" or "reset"
   json params;       ///< an object; what came with it
 };
 
@@ -56,7 +56,7 @@ class Recorder {
   /// The network as it is now: under "latest" of the topology and as "topology_update" on `<namespace>topology`. Of
   /// several that come before the first is sent the newest is. Throws DataError for text that is not UTF-8.
   bool topology(json value);
-  /// Calls `handler(const Command&)` for pause, resume, stop and reset on a thread of its own, and tells on
+  /// Calls `handler(const Command&)` for start, pause, resume, stop and reset on a thread of its own, and tells on
   /// `<namespace>events` that it was done, "command_acknowledged" {command, params, run, status, error}: "done", or
   /// "failed" where the handler threw. Another handler takes the place of the one before. Not from within a handler.
   template <class Handler>

@@ -14,7 +14,7 @@ namespace detail {
 // {"type": "command", "data": {"command": …, "params": …}}; false for anything else.
 CASCOR_CACHE_FN bool read_command(const Message& message, Command& command) {
   using Json = Dependent<json, CascorWhenUsed>;
-  constexpr std::array<std::string_view, 4> known{"pause", "resume", "stop", "reset"};
+  constexpr std::array<std::string_view, 5> known{"start", "pause", "resume", "stop", "reset"};
   const Json whole = Json::parse(message.payload, nullptr, false);
   if (!whole.is_object() || whole.value("type", Json{}) != "command") return false;
   const Json data = whole.value("data", Json::object());

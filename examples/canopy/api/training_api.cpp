@@ -1,0 +1,103 @@
+#include "api/training_api.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "api/dataset.hpp"
+#include "api/views.hpp"
+#include "run_names.hpp"
+
+namespace canopy {
+
+using cascor::json;
+using Records = std::vector<cascor::HistoryRecord>;
+
+namespace {
+
+constexpr std::size_t most_records = 10'000;  ///< in one answer
+
+/// Of the last `limit` records the `points` that keep the shape of the loss.
+Records read_history(cascor::CacheManager& cache, const std::string& run, std::size_t limit, std::size_t points) {
+  if (run.empty()) return {};
+  auto history = cache.history(run);
+  if (limit == 0) return history.downsample(points, "loss");
+  return fewer(history.last(limit), points);
+}
+
+}  // namespace
+
+void TrainingApi::add_to(Routes& routes) {
+  routes.on("GET", "/api/metrics", [this](const Request& request, Response& response) {
+    CacheFacts facts;
+    const json value = metrics(facts);
+    send_cached(request, response, value, facts);
+  });
+  routes.on("GET", "/api/metrics/history",
+            [this](const Request& request, Response& response) { history(request, response); });
+  routes.on("GET", "/api/network/topology", [this](const Request& request, Response& response) {
+    picture(request, response, "topology:latest", no_topology());
+  });
+  routes.on("GET", "/api/network/units", [this](const Request& request, Response& response) {
+    picture(request, response, units_key, {{"run", nullptr}, {"units", json::array()}});
+  });
+  routes.on("GET", "/api/boundary",
+            [this](const Request& request, Response& response) { picture(request, response, boundary_key, nullptr); });
+  routes.on("GET", "/api/dataset", [view = dataset_view()](const Request& request, Response& response) {
+    send_tagged(request, response, text_of(view), "application/json");
+  });
+}
+
+std::string TrainingApi::current_run() {
+  if (const auto run = cache_.get(run_key)) return run->value("run", "");
+  // No trainer lives: the newest of those that left a record. Runs' names sort by their start.
+  const auto newest = cache_.get_or_compute<json>("control:last_run",
+                                                  [&cache = cache_] {
+                                                    std::string last;
+                                                    for (const auto& name : cache.runs()) {
+                                                      if (name.starts_with(run_prefix)) last = std::max(last, name);
+                                                    }
+                                                    return json{{"run", last}};
+                                                  },
+                                                  {.ttl = std::chrono::seconds{1}});
+  return newest ? newest->value("run", "") : std::string{};
+}
+
+json TrainingApi::metrics(CacheFacts& facts) {
+  const auto latest = cache_.get_cached_metrics();
+  facts = CacheFacts::of(latest);
+  if (latest) return metrics_view(*latest);
+  // The latest metrics live for a second. Past that nobody trains, and the record tells how the run ended.
+  const std::string run = current_run();
+  if (run.empty()) return metrics_view(nullptr);
+  const auto ended =
+      cache_.get_or_compute<json>("metrics:ended:" + run,
+                                  [&cache = cache_, run] {
+                                    const Records last = cache.history(run).last(1);
+                                    return last.empty() ? metrics_view(nullptr) : ended_view(last.front());
+                                  },
+                                  {.ttl = std::chrono::seconds{1}});
+  facts = CacheFacts::of(ended);
+  return ended ? *ended : metrics_view(nullptr);
+}
+
+void TrainingApi::history(const Request& request, Response& response) {
+  const std::size_t limit = number_in(request, "limit", 1, most_records).value_or(0);
+  const std::size_t points = number_in(request, "points", 3, most_records).value_or(most_records);
+  const std::string run = current_run();
+  const std::string key =
+      "history:" + (run.empty() ? "none" : run) + ":" + std::to_string(limit) + ":" + std::to_string(points);
+  const auto found = cache_.get_or_compute<json>(
+      key, [&cache = cache_, run, limit, points] { return history_view(read_history(cache, run, limit, points)); },
+      {.ttl = std::chrono::seconds{1}, .stale_for = std::chrono::minutes{5}});
+  send_cached(request, response, found ? *found : history_view({}), CacheFacts::of(found));
+}
+
+void TrainingApi::picture(const Request& request, Response& response, std::string_view key, const json& otherwise) {
+  const auto found = cache_.get(key);
+  send_cached(request, response, found ? *found : otherwise, CacheFacts::of(found));
+}
+
+}  // namespace canopy

@@ -1,0 +1,64 @@
+// Canopy: trains a Cascade-Correlation network on the two spirals, and shows the training in a browser.
+//
+// Exit code: 0 after Ctrl-C, 1 where it could not start, 2 for bad options or a bad configuration.
+#include <cascor/cache.hpp>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <stdexcept>
+#include <thread>
+
+#include "dashboard.hpp"
+#include "interrupt.hpp"
+#include "program.hpp"
+#include "settings.hpp"
+#include "trainer/trainer.hpp"
+
+namespace {
+
+using canopy::Settings;
+
+void say_how_it_started(cascor::CacheManager& cache, const Settings& settings) {
+  const cascor::Health health = cache.health();
+  const bool redis = health.details.backend == "redis" && health.mode == cascor::HealthMode::live;
+  if (settings.require_redis && !redis) {
+    throw std::runtime_error{"Canopy does not start without its Redis: " + health.message};
+  }
+  cascor::Log{}.info(redis ? "Juniper Canopy started with Redis integration"
+                           : "Juniper Canopy started with memory cache");
+}
+
+int run(const Settings& settings) {
+  canopy::log_to(settings.log);
+  cascor::CacheManager cache{canopy::cache_config_of(settings)};
+  say_how_it_started(cache, settings);
+  std::unique_ptr<canopy::Trainer> trainer;
+  std::unique_ptr<canopy::Dashboard> dashboard;
+  if (settings.serve) {
+    dashboard = std::make_unique<canopy::Dashboard>(cache, settings);
+    std::printf("Canopy: http://%s:%d\n", settings.host.c_str(), dashboard->port());
+  }
+  if (settings.train) trainer = std::make_unique<canopy::Trainer>(cache, settings.trainer);
+  std::fflush(stdout);
+
+  while (!examples::interrupted()) std::this_thread::sleep_for(std::chrono::milliseconds{100});
+  std::puts("Canopy: stopping");
+  trainer.reset();
+  dashboard.reset();
+  canopy::flush_log();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return examples::run_program(canopy::usage, [&] {
+    const Settings settings = canopy::settings_of(argc, argv);
+    if (settings.help) {
+      std::fputs(canopy::usage, stdout);
+      return 0;
+    }
+    examples::stop_on_interrupt();
+    return run(settings);
+  });
+}
