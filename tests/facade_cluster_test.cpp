@@ -41,13 +41,25 @@ TEST_CASE("While a part of the cluster is away memory serves, and what was writt
   config.log_sink = log.sink();
   CacheManager cache{config};
   REQUIRE(cache.set("kept", "before", {.ttl = 600s}));
+  std::vector<std::string> keys;
+  for (int i = 0; i < 300; ++i) keys.push_back("k" + std::to_string(i));
+  const auto set_all = [&](int value) {
+    std::vector<std::pair<std::string, int>> entries;
+    for (const auto& key : keys) entries.emplace_back(key, value);
+    return cache.set_many(entries, {.ttl = 600s});
+  };
+  (void)set_all(1);
   const std::size_t owner = cluster.master_of(cascor::redis::slot_of("cascor:kept"));
   for (std::size_t i = 0; i < 3; ++i) cluster.node(i).raw("WAIT", "1", "10000");
   cluster.node(owner).kill();
   REQUIRE_FALSE(cache.set("kept", "meanwhile", {.ttl = 600s}));  // kept in memory, and so not in Redis
   CHECK(*cache.get<std::string>("kept") == "meanwhile");
+  (void)set_all(2);
   REQUIRE(eventually([&] { return cache.health().mode == cascor::HealthMode::live; }, 60s));
   CHECK(*cache.get<std::string>("kept") == "meanwhile");
+  for (const auto& found : cache.get_many(keys)) CHECK(*found == 2);
+  CHECK(cache.stats().fallback.replayed == 301);
+  CHECK(cache.stats().fallback.dropped.changed == 0);
   CHECK(log.count("WARNING: Redis unavailable, using memory cache: ") == 1);
   CHECK(log.count("INFO: Redis connection restored: " + cluster.node(0).address() + ',' + cluster.node(1).address()) ==
         1);

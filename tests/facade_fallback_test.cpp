@@ -227,7 +227,10 @@ TEST_CASE("a server that is loading, or that refuses the account, is away until 
   ScriptedServer server{[&](ScriptedConnection& c, std::size_t) {
     while (const auto command = c.command()) {
       const bool answers = ready || command->front() == "CLIENT";
-      c.send(!answers ? '-' + words + "\r\n" : command->front() == "PING" ? "+PONG\r\n" : "+OK\r\n");
+      c.send(!answers                     ? '-' + words + "\r\n"
+             : command->front() == "PING" ? "+PONG\r\n"
+             : command->front() == "MGET" ? "*1\r\n$-1\r\n"
+                                          : "+OK\r\n");
     }
   }};
   CacheManager cache{config_for_port(server.port(), log)};

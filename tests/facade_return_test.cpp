@@ -58,12 +58,35 @@ class FakeStore final : public cascor::KeyValueStore {
     note("set " + std::to_string(entries.size()), by);
     const std::lock_guard lock{mutex_};
     std::size_t bytes = 0;
+    std::vector<cascor::StoreOutcome> outcomes;
     for (const auto& entry : entries) {
-      content_[std::string{entry.key}] = entry.bytes;
       bytes += entry.bytes.size();
+      const auto there = content_.find(std::string{entry.key});
+      const bool stands_in_the_way =
+          there != content_.end() &&
+          (entry.only_if == cascor::OnlyIf::absent || (entry.in_place_of && there->second != *entry.in_place_of));
+      if (!stands_in_the_way) content_[std::string{entry.key}] = entry.bytes;
+      outcomes.push_back({!stands_in_the_way, nullptr});
     }
     largest_batch_ = std::max(largest_batch_, bytes);
-    return std::vector<cascor::StoreOutcome>(entries.size(), {true, nullptr});
+    return outcomes;
+  }
+  std::vector<cascor::StoreAnswer> peek_many(std::span<const std::string_view> keys, Deadline by) override {
+    note("look " + std::to_string(keys.size()), by);
+    const std::lock_guard lock{mutex_};
+    std::vector<cascor::StoreAnswer> answers;
+    for (const auto key : keys) {
+      const auto there = content_.find(std::string{key});
+      answers.emplace_back();
+      if (there != content_.end()) answers.back().bytes = there->second;
+    }
+    return answers;
+  }
+  void tell_values(cascor::ValueWitness* witness) noexcept override { witness_ = witness; }
+  /// As if this process had read it.
+  void see(const std::string& key) {
+    const std::lock_guard lock{mutex_};
+    witness_->saw(key, content_.at(key));
   }
   std::size_t erase_many(std::span<const std::string_view> keys, Deadline by) override {
     if (keys.empty()) return 0;
@@ -123,6 +146,7 @@ class FakeStore final : public cascor::KeyValueStore {
     before(call);
   }
 
+  cascor::ValueWitness* witness_ = nullptr;
   std::atomic<bool> stopped_{false};
   mutable std::mutex mutex_;
   std::vector<std::string> calls_;
@@ -139,6 +163,7 @@ Fallback::Options options_with(const CapturedLog& log) {
   options.everything = "cascor:*";
   options.wider = [](const void*, std::string_view) { return std::string{"cascor:*"}; };
   options.max_pending_bytes = 100'000'000;
+  options.max_seen_bytes = 100'000;
   options.clock = cascor::SystemClock::shared();
   options.log = cascor::Log{log.sink()};
   options.random = [] { return std::uint64_t{5}; };
@@ -190,7 +215,7 @@ TEST_CASE("removals are replayed before writes, and everything before it is LIVE
   gate.open();
   REQUIRE(eventually_live(fallback));
   CHECK(forgotten);
-  CHECK(store.calls() == std::vector<std::string>{"ping", "erase cascor:b*", "erase 1", "set 1"});
+  CHECK(store.calls() == std::vector<std::string>{"ping", "erase cascor:b*", "erase 1", "look 1", "set 1"});
   CHECK(store.content() == std::map<std::string, std::string>{{"cascor:b2", "new"}, {"other:b", "old"}});
   CHECK_FALSE(keep(fallback, "cascor:late", "1"));
   REQUIRE(eventually([&] { return log.lines().size() == 2; }));
@@ -215,6 +240,33 @@ TEST_CASE("writes are replayed in pieces of a megabyte, large ones alone, each w
   CHECK(store.content().size() == (with_large ? 1'021 : 1'020));
   CHECK(store.largest_batch() <= (with_large ? 3'000'000 : 1 << 20));
   CHECK(store.longest_deadline() > 40s);
+}
+
+TEST_CASE("a value that another client writes between the look at its key and the write stays") {
+  FakeStore store;
+  Gate gate;
+  std::atomic<int> sets{0};
+  store.before = [&](const std::string& call) {
+    gate.pass();
+    if (!call.starts_with("set") || ++sets > 1) return;
+    store.put("cascor:new", "theirs");
+    store.put("cascor:seen", "theirs");
+  };
+  CapturedLog log;
+  Fallback fallback{store, options_with(log)};
+  for (const auto* key : {"cascor:seen", "cascor:seen too"}) {
+    store.put(key, "old");
+    store.see(key);
+  }
+  fallback.lost(gone, fallback.now());
+  for (const auto* key : {"cascor:new", "cascor:seen", "cascor:seen too"}) keep(fallback, key, "kept");
+  gate.open();
+  REQUIRE(eventually_live(fallback));
+  CHECK(store.calls() == std::vector<std::string>{"ping", "look 3", "set 3", "look 2"});
+  CHECK(store.content() == std::map<std::string, std::string>{
+                               {"cascor:new", "theirs"}, {"cascor:seen", "theirs"}, {"cascor:seen too", "kept"}});
+  CHECK(fallback.stats().dropped.changed == 2);
+  CHECK(fallback.stats().replayed == 1);
 }
 
 TEST_CASE("what an attempt that fails had not delivered is delivered by the next, behind what is newer") {
@@ -315,7 +367,7 @@ TEST_CASE("a call that timed out is no loss where the server answers, nobody is 
   gate.open();
   waits.join();
   CHECK(fallback.live());
-  CHECK(store.calls() == std::vector<std::string>{"ping", "set 1"});
+  CHECK(store.calls() == std::vector<std::string>{"ping", "look 1", "set 1"});
   CHECK(log.lines().empty());
 }
 

@@ -168,6 +168,7 @@ struct EngineParts {
     };
     options.wider_context = keys.get();
     options.max_pending_bytes = memory.max_bytes() / 2;
+    if (may_fall_back()) options.max_seen_bytes = memory.max_bytes() / 16;
     options.timeout = config.connection_pool.timeout;
     options.shutdown_timeout = config.shutdown_timeout;
     options.clock = clock;

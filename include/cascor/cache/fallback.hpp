@@ -15,11 +15,14 @@
 #include <thread>
 
 #include "cascor/cache/pending_changes.hpp"
+#include "cascor/cache/replay_counts.hpp"
+#include "cascor/cache/seen_values.hpp"
 #include "cascor/core/clock.hpp"
 #include "cascor/core/errors.hpp"
 #include "cascor/core/event.hpp"
 #include "cascor/core/log.hpp"
 #include "cascor/core/random.hpp"
+#include "cascor/core/stats.hpp"
 #include "cascor/core/store.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
@@ -42,6 +45,7 @@ class Fallback {
     typename Pending::Wider wider = nullptr;
     const void* wider_context = nullptr;
     std::size_t max_pending_bytes = 0;
+    std::size_t max_seen_bytes = 0;       ///< 0: no write takes the place of what this process has seen
     milliseconds timeout{5000};           ///< of each round trip of a return
     milliseconds shutdown_timeout{2000};  ///< for the last attempt to return, at destruction
     std::shared_ptr<const Clock> clock;
@@ -103,15 +107,13 @@ class Fallback {
     std::shared_ptr<const CacheError> last_error;  ///< null: none yet
   };
   State state() const;
+  FallbackStats stats() const;
+  /// What this process has seen in Redis: a kept write takes the place of that, and of nothing else.
+  SeenValues<CascorWhenUsed>& seen() noexcept { return seen_; }
 
  private:
   using Changes = typename Pending::Changes;
-  struct Replayed {
-    std::uint64_t writes = 0;
-    std::uint64_t invalidations = 0;
-    std::uint64_t refused = 0;
-    std::string why;  // in the server's words, of the last refusal
-  };
+  using Replayed = ReplayCounts;
   struct Announcement {
     LogLevel level = LogLevel::info;
     std::string line;
@@ -127,7 +129,7 @@ class Fallback {
   void go_live(const Replayed& replayed);
   void replay(Changes& changes, Replayed& replayed);
   void replay_removals(Changes& changes, Replayed& replayed);
-  void replay_some_writes(Changes& changes, Replayed& replayed);
+  void add_up(const Replayed& replayed);
   void replay_increments(Changes& changes, Replayed& replayed);
   template <class Call>
   void unless_refused(Replayed& replayed, std::uint64_t changes, const Call& call);
@@ -140,6 +142,7 @@ class Fallback {
   std::atomic<bool> ever_reached_{false};
   std::atomic<std::thread::id> announcer_{};  // who is in the application's code now
 
+  SeenValues<CascorWhenUsed> seen_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;             // the thread
   mutable std::condition_variable decided_;  // who waits for a decision, or for the thread's end
@@ -147,6 +150,8 @@ class Fallback {
   std::shared_ptr<const CacheError> last_error_;
   std::shared_ptr<const CacheError> doubt_;  // while undecided: what raised it
   std::uint64_t attempts_ = 0;
+  FallbackStats totals_;
+  bool told_unchecked_ = false;
   std::deque<Announcement> announcements_;  // in the order of the changes of state
   bool announcing_ = false;
   bool nudged_ = false;

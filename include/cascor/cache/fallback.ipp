@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cascor/cache/fallback.hpp"
+#include "cascor/cache/write_replay.hpp"
 #include "cascor/redis/server_error.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
@@ -28,8 +29,11 @@ template <class CascorWhenUsed>
 Fallback<CascorWhenUsed>::Fallback(KeyValueStore& store, Options options)
     : store_{store},
       options_{std::move(options)},
+      seen_{options_.max_seen_bytes},
       pending_{options_.max_pending_bytes, options_.everything, options_.wider, options_.wider_context},
-      random_{options_.random} {}
+      random_{options_.random} {
+  if (options_.max_seen_bytes > 0) store_.tell_values(&seen_);
+}
 
 template <class CascorWhenUsed>
 Fallback<CascorWhenUsed>::~Fallback() {
@@ -149,6 +153,15 @@ auto Fallback<CascorWhenUsed>::state() const -> State {
 }
 
 template <class CascorWhenUsed>
+FallbackStats Fallback<CascorWhenUsed>::stats() const {
+  const std::lock_guard lock{mutex_};
+  FallbackStats stats = totals_;
+  stats.losses = now().losses;
+  stats.pending = pending_.writes();
+  return stats;
+}
+
+template <class CascorWhenUsed>
 void Fallback<CascorWhenUsed>::run() {
   constexpr milliseconds first_bound{100};
   milliseconds bound = first_bound;
@@ -253,27 +266,46 @@ void Fallback<CascorWhenUsed>::go_live(const Replayed& replayed) {
                                   count(replayed.invalidations, "invalidation") + ")",
                               "LIVE: " + options_.server});
   }
-  if (const auto dropped = pending_.take_dropped(); dropped > 0) {
+  add_up(replayed);
+}
+
+// Under the lock. What is not as it was asked is told.
+template <class CascorWhenUsed>
+void Fallback<CascorWhenUsed>::add_up(const Replayed& replayed) {
+  const auto warn = [this](std::uint64_t number, const char* noun, const std::string& what) {
+    if (number == 0) return;
     announcements_.push_back(
-        {LogLevel::warning, count(dropped, "write") + " dropped while Redis was away: memory was short", {}});
+        {LogLevel::warning, std::to_string(number) + ' ' + noun + (number == 1 ? "" : "s") + what, {}});
+  };
+  const auto dropped = pending_.take_dropped();
+  const auto widened = pending_.take_widened();
+  warn(dropped, "write", " dropped while Redis was away: memory was short");
+  warn(widened, "removal", " made while Redis was away became the removal of whole prefixes: memory was short");
+  warn(replayed.changed, "write", " dropped on Redis's return: other clients had written the keys meanwhile");
+  warn(replayed.unknown, "write",
+       " dropped on Redis's return, and what was there removed: it is not remembered which was newer");
+  warn(replayed.refused, "change", " that waited for Redis refused: " + replayed.why);
+  if (replayed.unchecked > 0 && !std::exchange(told_unchecked_, true)) {
+    warn(replayed.unchecked, "write",
+         " replayed without a look at the key in the same step, which takes an account with +mget and +eval: " +
+             replayed.why_unchecked);
   }
-  if (const auto widened = pending_.take_widened(); widened > 0) {
-    announcements_.push_back({LogLevel::warning,
-                              count(widened, "removal") +
-                                  " made while Redis was away became the removal of whole prefixes: memory was short",
-                              {}});
-  }
-  if (replayed.refused > 0) {
-    announcements_.push_back(
-        {LogLevel::warning, count(replayed.refused, "change") + " that waited for Redis refused: " + replayed.why, {}});
-  }
+  totals_.replayed += replayed.writes;
+  totals_.invalidations += replayed.invalidations;
+  totals_.expired += replayed.expired;
+  totals_.widened += widened;
+  totals_.dropped.changed += replayed.changed;
+  totals_.dropped.unknown += replayed.unknown;
+  totals_.dropped.no_room += dropped;
+  totals_.dropped.refused += replayed.refused;
 }
 
 // Takes out of `changes` what Redis has; what is left when it throws is still to be done.
 template <class CascorWhenUsed>
 void Fallback<CascorWhenUsed>::replay(Changes& changes, Replayed& replayed) {
   replay_removals(changes, replayed);
-  while (!changes.writes.empty()) replay_some_writes(changes, replayed);
+  WriteReplay<CascorWhenUsed> writes{store_, seen_, *options_.clock, replayed};
+  while (!changes.writes.empty()) writes.replay_some(changes.writes, [this] { return round_trip(); });
   replay_increments(changes, replayed);
 }
 
@@ -306,57 +338,16 @@ void Fallback<CascorWhenUsed>::replay_removals(Changes& changes, Replayed& repla
   }
 }
 
-// As many as one round trip takes. What has expired meanwhile, or what the server refuses, still took the place of the
-// value before it: that one goes.
-template <class CascorWhenUsed>
-void Fallback<CascorWhenUsed>::replay_some_writes(Changes& changes, Replayed& replayed) {
-  constexpr std::size_t most_writes = 256;
-  constexpr std::size_t most_bytes = std::size_t{1} << 20;
-  const TimePoint now = options_.clock->now();
-  std::vector<Dependent<StoreEntry, CascorWhenUsed>> entries;
-  std::vector<std::string_view> gone;
-  std::size_t bytes = 0;
-  auto end = changes.writes.begin();
-  for (; end != changes.writes.end() && entries.size() + gone.size() < most_writes; ++end) {
-    if (bytes > 0 && bytes + end->bytes->size() > most_bytes) break;
-    const auto left = time_left(end->expires, now);
-    if (left && left->count() == 0) {
-      gone.push_back(end->key);
-    } else {
-      bytes += end->bytes->size();
-      entries.push_back({end->key, *end->bytes, left.value_or(no_expiry), end->only_if, {}, {}});
-      if (end->tags) entries.back().tags = end->tags->names;
-    }
-  }
-  const auto outcomes = store_.set_many(entries, round_trip());
-  std::uint64_t stored = 0;
-  for (std::size_t i = 0; i < outcomes.size(); ++i) {
-    if (outcomes[i].stored) {
-      ++stored;
-      continue;
-    }
-    if (!outcomes[i].error) {  // its condition does not hold there: what Redis has stays
-      ++replayed.refused;
-      replayed.why = "only_if does not hold in Redis";
-      continue;
-    }
-    if (means_away(*outcomes[i].error)) outcomes[i].error->raise();
-    gone.push_back(entries[i].key);
-    ++replayed.refused;
-    replayed.why = outcomes[i].error->what();
-  }
-  unless_refused(replayed, 0, [&] { (void)store_.erase_many(gone, round_trip()); });
-  replayed.writes += stored;
-  changes.writes.erase(changes.writes.begin(), end);
-}
-
 // One by one, each taken out before it is sent: what may have been counted is never counted again.
 template <class CascorWhenUsed>
 void Fallback<CascorWhenUsed>::replay_increments(Changes& changes, Replayed& replayed) {
   while (!changes.increments.empty()) {
     auto one = changes.increments.extract(changes.increments.begin());
     const auto left = time_left(one.mapped().expires, options_.clock->now());
-    if (left && left->count() == 0) continue;
+    if (left && left->count() == 0) {
+      ++replayed.expired;
+      continue;
+    }
     try {
       unless_refused(replayed, 1, [&] {
         (void)store_.increment(one.key(), one.mapped().by, left.value_or(no_expiry), round_trip());

@@ -37,6 +37,7 @@ class PendingChanges {
     TimePoint expires;  ///< TimePoint::max(): never
     OnlyIf only_if = OnlyIf::always;
     std::shared_ptr<const ValueTags> tags{};
+    bool over_removal = false;  ///< behind a removal of its key that it has taken the place of: whatever is there goes
   };
   struct Increment {
     std::int64_t by = 0;

@@ -38,17 +38,20 @@ void PendingChanges<CascorWhenUsed>::forget_increment(std::string_view key) {
 template <class CascorWhenUsed>
 void PendingChanges<CascorWhenUsed>::write(std::string_view key, std::shared_ptr<const std::string> bytes,
                                            TimePoint expires, OnlyIf only_if, std::shared_ptr<const ValueTags> tags) {
+  bool over_removal = false;
   if (const auto found = by_key_.find(key); found != by_key_.end()) {
     only_if = in_place_of(found->second->only_if, only_if);
+    over_removal = found->second->over_removal;
     forget(found->second);
   }
   forget_increment(key);
-  writes_.push_back({std::string{key}, std::move(bytes), expires, only_if, std::move(tags)});
+  writes_.push_back({std::string{key}, std::move(bytes), expires, only_if, std::move(tags), over_removal});
   const auto added = std::prev(writes_.end());
   by_key_.emplace(added->key, added);
   if (erased_.erase(added->key) != 0) {
     erased_bytes_ -= bytes_of(key);
     added->only_if = OnlyIf::always;  // the condition was met by the removal, which this write takes the place of
+    added->over_removal = true;
   }
   bytes_ += bytes_of(*added);
   if (bytes_of(*added) > max_bytes_) drop(added);  // alone: the others fit
@@ -229,6 +232,7 @@ void PendingChanges<CascorWhenUsed>::put_back(Changes changes) {
   for (auto old = changes.writes.rbegin(); old != changes.writes.rend(); ++old) {
     if (const auto newer = by_key_.find(old->key); newer != by_key_.end()) {
       newer->second->only_if = in_place_of(old->only_if, newer->second->only_if);
+      newer->second->over_removal = newer->second->over_removal || old->over_removal;
     }
     if (gone_since(old->key)) continue;
     if (std::any_of(tags_.begin(), tags_.end(), [&](const auto& tag) { return has_tag(*old, tag); })) {
@@ -242,6 +246,7 @@ void PendingChanges<CascorWhenUsed>::put_back(Changes changes) {
   for (const std::string& key : changes.erased) {
     if (const auto newer = by_key_.find(key); newer != by_key_.end()) {
       newer->second->only_if = OnlyIf::always;  // its condition was met by the removal
+      newer->second->over_removal = true;
     } else {
       remove_key(key);
     }

@@ -101,6 +101,18 @@ CASCOR_CACHE_DEF void to_json(json& out, const BasicStats<CascorWhenUsed>& stats
                                                             {"retries", stats.redis.retries},
                                                             {"reconnects", stats.redis.reconnects},
                                                             {"breaker", stats.redis.breaker}};
+  const auto& away = stats.fallback;
+  result["fallback"] = detail::Dependent<json, CascorWhenUsed>{{"losses", away.losses},
+                                                               {"pending", away.pending},
+                                                               {"replayed", away.replayed},
+                                                               {"invalidations", away.invalidations},
+                                                               {"expired", away.expired},
+                                                               {"widened", away.widened},
+                                                               {"dropped",
+                                                                {{"changed", away.dropped.changed},
+                                                                 {"unknown", away.dropped.unknown},
+                                                                 {"no_room", away.dropped.no_room},
+                                                                 {"refused", away.dropped.refused}}}};
   const auto& behind = stats.write_behind;
   result["write_behind"] = detail::Dependent<json, CascorWhenUsed>{
       {"pending", behind.pending}, {"queued", behind.queued},   {"conflated", behind.conflated}, {"sent", behind.sent},

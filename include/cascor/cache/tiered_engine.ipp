@@ -481,8 +481,10 @@ Reply TieredEngine<CascorWhenUsed>::command(std::span<const std::string_view> ar
   (void)behind_.settle_all(until);
   // What it changes, and what it says of a key that it reads, is known by its arguments, unless it may be anything.
   const AtEnd forget{[&] {
+    const bool anything = redis::may_change_anything(arguments);
+    if (anything) p.fallback->seen().lost_track_of_all();
     if (!p.near) return;
-    if (redis::may_change_anything(arguments)) return p.near->flush(FlushReason::command);
+    if (anything) return p.near->flush(FlushReason::command);
     for (const std::string_view word : arguments) p.forget_near(p.keys->prefix_of(word), word);
   }};
   return p.template served<Reply>(
@@ -540,7 +542,10 @@ auto TieredEngine<CascorWhenUsed>::stats() const -> BasicStats<CascorWhenUsed> {
   BasicStats<CascorWhenUsed> stats = parts_.counters.summary();
   parts_.memory_counts->add_to(stats);
   computations_.add_to(stats);
-  if (parts_.is_remote()) stats.redis = parts_.remote.store->stats();
+  if (parts_.is_remote()) {
+    stats.redis = parts_.remote.store->stats();
+    stats.fallback = parts_.fallback->stats();
+  }
   stats.write_behind = behind_.stats();
   parts_.add_near_to(stats.near_cache);
   return stats;

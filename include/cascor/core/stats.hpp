@@ -56,6 +56,22 @@ struct WriteBehindStats {
   std::uint64_t waits = 0;      ///< writes that found the queue full
 };
 
+/// What was kept in this process while Redis was away, and what became of it on return, since the manager was made.
+struct FallbackStats {
+  std::uint64_t losses = 0;         ///< how often Redis was lost, for a moment of doubt or longer
+  std::uint64_t pending = 0;        ///< writes that wait for its return now
+  std::uint64_t replayed = 0;       ///< writes that were stored there
+  std::uint64_t invalidations = 0;  ///< removals that were made there: keys, patterns, tags
+  std::uint64_t expired = 0;        ///< writes whose time was over by then
+  std::uint64_t widened = 0;        ///< removals that became those of whole prefixes for want of room
+  struct Dropped {
+    std::uint64_t changed = 0;  ///< somebody else had written meanwhile: that stays
+    std::uint64_t unknown = 0;  ///< this process did not remember what it had seen there: that goes
+    std::uint64_t no_room = 0;  ///< while Redis was away memory had none: what was there goes
+    std::uint64_t refused = 0;  ///< by Redis (OOM, NOPERM), or only_if does not hold there
+  } dropped;                    ///< writes that are nowhere; each return tells of its own by a WARNING
+};
+
 /// How a connection pool stands.
 struct PoolState {
   std::size_t size = 0;
@@ -99,6 +115,7 @@ struct BasicStats : PrefixStats {
   std::map<detail::Dependent<std::string, CascorWhenUsed>, PrefixStats, std::less<>> prefixes;
   ComputeStats compute;
   RemoteStats redis;  ///< all zero where memory is the backend
+  FallbackStats fallback;
   WriteBehindStats write_behind;
   NearStats near_cache;
 };

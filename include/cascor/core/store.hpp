@@ -17,6 +17,7 @@
 #include "cascor/core/reply.hpp"
 #include "cascor/core/stats.hpp"
 #include "cascor/core/ttl.hpp"
+#include "cascor/core/value_witness.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI {
 
@@ -28,6 +29,8 @@ struct StoreEntry {
   OnlyIf only_if = OnlyIf::always;
   std::span<const std::string> tags{};         ///< keys of the sets that the key is to be in
   std::span<const std::string> former_tags{};  ///< of those that it is to be in no longer
+  /// With a value: written only where these bytes are, or its own, or (but for OnlyIf::present) nothing.
+  std::optional<std::string_view> in_place_of{};
 };
 
 /// What became of one write: held, refused with an error, or neither, as `only_if` did not hold.
@@ -72,6 +75,10 @@ class KeyValueStore {
                                                 Deadline by) {
     return get_many(keys, by);
   }
+  /// As get_many; the witness is not told.
+  virtual std::vector<StoreAnswer> peek_many(std::span<const std::string_view> keys, Deadline by) {
+    return get_many(keys, by);
+  }
   virtual std::vector<StoreOutcome> set_many(std::span<const StoreEntry> entries, Deadline by) = 0;
   /// How many of them were there.
   virtual std::size_t erase_many(std::span<const std::string_view> keys, Deadline by) = 0;
@@ -107,6 +114,9 @@ class KeyValueStore {
   virtual void ping(Deadline by) = 0;
   virtual ServerInfo info(Deadline by) = 0;
   virtual PoolState pool() const = 0;
+  /// Has the witness, which must live as long as this, told of each value under a key from now on. Before the first
+  /// call. An engine that cannot tell has nothing to say.
+  virtual void tell_values(ValueWitness* /*witness*/) noexcept {}
   virtual RemoteStats stats() const = 0;
   /// Has `tell` called, on a thread of the engine's, whenever another server has taken a lost one's place: what failed
   /// may succeed now. Must not block. Empty: nobody is told from then on, nor being told.

@@ -29,9 +29,17 @@ class RedisBackend final : public KeyValueStore {
 
   StoreAnswer get(std::string_view key, Deadline by) override;
   std::vector<cascor::detail::Dependent<StoreAnswer, CascorWhenUsed>> get_many(std::span<const std::string_view> keys,
-                                                                               Deadline by) override;
+                                                                               Deadline by) override {
+    return read_many(keys, 0, by, witness_);
+  }
   std::vector<cascor::detail::Dependent<StoreAnswer, CascorWhenUsed>> get_with_ttl(
-      std::span<const std::string_view> keys, std::size_t asking, Deadline by) override;
+      std::span<const std::string_view> keys, std::size_t asking, Deadline by) override {
+    return read_many(keys, asking, by, witness_);
+  }
+  std::vector<cascor::detail::Dependent<StoreAnswer, CascorWhenUsed>> peek_many(std::span<const std::string_view> keys,
+                                                                                Deadline by) override {
+    return read_many(keys, 0, by, nullptr);
+  }
   std::vector<cascor::detail::Dependent<StoreOutcome, CascorWhenUsed>> set_many(std::span<const StoreEntry> entries,
                                                                                 Deadline by) override;
   std::size_t erase_many(std::span<const std::string_view> keys, Deadline by) override;
@@ -56,6 +64,7 @@ class RedisBackend final : public KeyValueStore {
   RemoteStats stats() const override { return servers_->stats(); }
   Topology<CascorWhenUsed>& servers() noexcept { return *servers_; }
   void when_replaced(std::function<void()> tell) override { servers_->when_replaced(std::move(tell)); }
+  void tell_values(ValueWitness* witness) noexcept override { witness_ = witness; }
   void stop() noexcept override { servers_->stop(); }
 
  private:
@@ -67,6 +76,9 @@ class RedisBackend final : public KeyValueStore {
     servers_->run(batch, replies, terms, by);
   }
   std::vector<Reply> run(const Commands& batch, const Terms& terms, Deadline by);
+  std::vector<cascor::detail::Dependent<StoreAnswer, CascorWhenUsed>> read_many(std::span<const std::string_view> keys,
+                                                                                std::size_t asking, Deadline by,
+                                                                                ValueWitness* told);
   // The same for a single command; throws its error reply.
   Reply run_one(const Commands& batch, const Terms& terms, Deadline by);
   // As run(), on one server; throws what error reply there is.
@@ -75,6 +87,7 @@ class RedisBackend final : public KeyValueStore {
   void on_every_master(const std::function<Deadline()>& next_deadline, const Walk& walk);
 
   std::unique_ptr<Topology<CascorWhenUsed>> servers_;
+  ValueWitness* witness_ = nullptr;  // null: nobody wants to know
 };
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::redis

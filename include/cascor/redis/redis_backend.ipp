@@ -13,6 +13,7 @@
 #include "cascor/redis/redis_backend.hpp"
 #include "cascor/redis/server_error.hpp"
 #include "cascor/redis/tag_commands.hpp"
+#include "cascor/redis/value_notes.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::redis {
 namespace detail {
@@ -66,6 +67,19 @@ CASCOR_CACHE_FN std::int64_t to_integer(std::string_view text) noexcept {
   return value;
 }
 
+// By its text: a batch does not wait for the answer that a server does not know it.
+inline constexpr std::string_view in_place_script =
+    "local held = redis.call('GET', KEYS[1]) "
+    "if held and held ~= ARGV[3] and held ~= ARGV[1] or not held and ARGV[4] == 'XX' then return false end "
+    "if ARGV[2] == '0' then return redis.call('SET', KEYS[1], ARGV[1]) end "
+    "return redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])";
+
+template <class CascorWhenUsed>
+void add_in_place(Batch<CascorWhenUsed>& batch, const StoreEntry& entry) {
+  batch.add({Answer::status_or_nil}, "EVAL", in_place_script, "1", entry.key, entry.bytes,
+            std::to_string(entry.ttl.count()), *entry.in_place_of, entry.only_if == OnlyIf::present ? "XX" : "");
+}
+
 // What the commands of one batch may take at most.
 CASCOR_CACHE_FN std::size_t bytes_to_set(std::span<const StoreEntry> entries) noexcept {
   constexpr std::size_t around_a_value = 128;  // SET, PX, NX, the lengths
@@ -73,6 +87,7 @@ CASCOR_CACHE_FN std::size_t bytes_to_set(std::span<const StoreEntry> entries) no
   for (const StoreEntry& entry : entries.first(std::min(entries.size(), keys_a_batch))) {
     if (bytes > bytes_a_batch) break;
     bytes += entry.key.size() + entry.bytes.size() + around_a_value;
+    if (entry.in_place_of) bytes += entry.in_place_of->size() + in_place_script.size();
   }
   return bytes;
 }
@@ -141,18 +156,13 @@ StoreAnswer RedisBackend<CascorWhenUsed>::get(std::string_view key, Deadline by)
   run(batch, {&reply, 1}, {}, by);
   if (reply.is_error()) return {std::nullopt, server_error(reply.text), {}};
   if (reply.is_nil()) return {};
+  if (witness_ != nullptr) witness_->saw(key, reply.text);
   return {std::move(reply.text), nullptr, {}};
 }
 
 template <class CascorWhenUsed>
-std::vector<cascor::detail::Dependent<StoreAnswer, CascorWhenUsed>> RedisBackend<CascorWhenUsed>::get_many(
-    std::span<const std::string_view> keys, Deadline by) {
-  return get_with_ttl(keys, 0, by);
-}
-
-template <class CascorWhenUsed>
-std::vector<cascor::detail::Dependent<StoreAnswer, CascorWhenUsed>> RedisBackend<CascorWhenUsed>::get_with_ttl(
-    std::span<const std::string_view> keys, std::size_t asking, Deadline by) {
+std::vector<cascor::detail::Dependent<StoreAnswer, CascorWhenUsed>> RedisBackend<CascorWhenUsed>::read_many(
+    std::span<const std::string_view> keys, std::size_t asking, Deadline by, ValueWitness* told) {
   std::vector<cascor::detail::Dependent<StoreAnswer, CascorWhenUsed>> answers;
   answers.reserve(keys.size());
   Batch<CascorWhenUsed> batch;
@@ -164,6 +174,7 @@ std::vector<cascor::detail::Dependent<StoreAnswer, CascorWhenUsed>> RedisBackend
     if (replies[0].is_error()) {
       answer.error = server_error(replies[0].text);
     } else if (!replies[0].is_nil()) {
+      if (told != nullptr) told->saw(keys[0], replies[0].text);
       answer.bytes = std::move(replies[0].text);
       answer.ttl = detail::ttl_in(replies[1]);
     }
@@ -187,6 +198,7 @@ std::vector<cascor::detail::Dependent<StoreAnswer, CascorWhenUsed>> RedisBackend
       continue;
     }
     for (Reply& element : reply.elements) {
+      if (told != nullptr && element.kind == Reply::Kind::string) told->saw(keys[answers.size()], element.text);
       answers.push_back(element.kind == Reply::Kind::string ? StoreAnswer{std::move(element.text), nullptr, {}}
                                                             : StoreAnswer{});
     }
@@ -216,6 +228,11 @@ std::vector<cascor::detail::Dependent<StoreOutcome, CascorWhenUsed>> RedisBacken
       if (written == detail::keys_a_batch || batch.bytes().size() > detail::bytes_a_batch) break;
       if (tagged) tags.before(batch, written);
       ++written;
+      if (witness_ != nullptr) witness_->sending(entry.key, entry.bytes);
+      if (entry.in_place_of) {
+        detail::add_in_place(batch, entry);
+        continue;
+      }
       std::array<std::string_view, 6> words{"SET", entry.key, entry.bytes};
       std::size_t count = 3;
       std::array<char, 24> ttl{};
@@ -228,7 +245,7 @@ std::vector<cascor::detail::Dependent<StoreOutcome, CascorWhenUsed>> RedisBacken
       if (entry.only_if == OnlyIf::absent) repeat = Repeat::unsafe;
       batch.add_words(detail::status_or_nil, std::span{words}.first(count));
     }
-    const auto note = [&outcomes](std::span<const Reply> replies) {
+    const auto note = [&](std::span<const Reply> replies) {
       for (const Reply& reply : replies) {
         outcomes.push_back({reply.kind == Reply::Kind::status, reply.is_error() ? server_error(reply.text) : nullptr});
       }
@@ -247,6 +264,9 @@ std::vector<cascor::detail::Dependent<StoreOutcome, CascorWhenUsed>> RedisBacken
     } else {
       note(run(batch, {.repeat = repeat}, by));
     }
+  }
+  for (std::size_t i = 0; witness_ != nullptr && i < outcomes.size(); ++i) {
+    if (outcomes[i].stored) witness_->saw(entries[i].key, entries[i].bytes);
   }
   return outcomes;
 }
@@ -274,9 +294,11 @@ std::int64_t RedisBackend<CascorWhenUsed>::increment(std::string_view key, std::
       "local sum = redis.call('INCRBY', KEYS[1], ARGV[1]) "
       "if ARGV[2] == '0' then redis.call('PERSIST', KEYS[1]) else redis.call('PEXPIRE', KEYS[1], ARGV[2]) end "
       "return redis.call('GET', KEYS[1])";  // as text: a Lua number has 53 bits
+  if (witness_ != nullptr) witness_->lost_track(key);
   const Reply reply = run_one(Batch<CascorWhenUsed>{}.add({Answer::string}, "EVAL", script, "1", key,
                                                           std::to_string(by_how_much), std::to_string(ttl.count())),
                               {.repeat = Repeat::unsafe}, by);
+  if (witness_ != nullptr) witness_->saw(key, reply.text);
   return detail::to_integer(reply.text);
 }
 
@@ -312,8 +334,10 @@ Reply RedisBackend<CascorWhenUsed>::command(std::span<const std::string_view> ar
   }
   Batch<CascorWhenUsed> batch;
   batch.add_words({Answer::any}, arguments);
+  if (witness_ != nullptr) note_sending(*witness_, arguments);
   Reply reply;
   run(batch, {&reply, 1}, {.repeat = rule.repeat, .may_share = rule.may_share}, by);
+  if (witness_ != nullptr) note_answer(*witness_, arguments, reply);
   return reply;
 }
 
