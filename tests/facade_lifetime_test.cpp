@@ -11,7 +11,9 @@
 
 #include "cascor/cache.hpp"
 #include "support/away.hpp"
+#include "support/fault_proxy.hpp"
 #include "support/redis_client.hpp"
+#include "support/temporary_folder.hpp"
 #include "support/threads.hpp"
 
 using namespace std::chrono_literals;
@@ -173,6 +175,37 @@ TEST_CASE("a cache whose server stands still ends within a few seconds, whatever
   const bool in_the_middle = GENERATE(false, true);
   if (in_the_middle) REQUIRE(eventually([&] { return cache->health().details.connection_attempts > 0; }));
   CHECK(time_of([&] { cache.reset(); }) < soon);
+}
+
+TEST_CASE("a cache ends within shutdown_timeout, whatever its threads are waiting for") {
+  RedisServer server;
+  FaultProxy proxy{server};
+  const TemporaryFolder folder;
+  CapturedLog log;
+  auto config = config_for_port(proxy.endpoint().port, log);
+  config.history.directory = folder.path();
+  config.shutdown_timeout = 100ms;
+  proxy.set(Fault::refuse());
+  {
+    CacheManager cache{config};
+    REQUIRE(cache.history("run").append({{"epoch", 1}}).tier() == CacheTier::memory);
+  }
+  proxy.heal();
+  config.connection_pool.timeout = 60s;
+  config.strict = GENERATE(false, true);
+  CAPTURE(config.strict);
+  std::optional<CacheManager> cache{config};
+  (void)cache->get("metrics:a");  // opens the link of what is near
+  const auto subscription = cache->subscribe({"c"}, [](const cascor::Message&) {});
+  proxy.set(Fault::mute());
+  cache->set("k", 1, {.background = true});
+  REQUIRE(eventually([&] { return server.raw("EXISTS", "cascor:k").integer == 1; }));
+  const auto connections = proxy.connections();
+  (void)cache->history("run");  // whose record begins to go to Redis, over another connection
+  REQUIRE(eventually([&] { return proxy.connections() > connections; }));
+  CHECK(time_of([&] { cache.reset(); }) < soon);
+  CHECK(log.count("WARNING: 1 queued write could not be sent") == 1);
+  CHECK(log.count("WARNING: ") == 2);  // with the one of the first cache
 }
 
 TEST_CASE("a cache that is destroyed just when its server is back delivers what was waiting") {

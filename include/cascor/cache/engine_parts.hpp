@@ -66,11 +66,13 @@ struct EngineParts {
   Later<std::array<milliseconds, prefix_count>> ttls;
   Later<Counters> counters;
   std::shared_ptr<MemoryCounts<CascorWhenUsed>> memory_counts;
-  MemoryBackend<CascorWhenUsed> memory;       // the backend itself, or what serves in Redis's place
-  TagIndex<CascorWhenUsed> tags;              // of memory
-  TaggedKeys<CascorWhenUsed> tagged;          // in Redis, by this process
-  RemoteStore<CascorWhenUsed> remote;         // with `type: redis`
-  Later<std::atomic<bool>> told_away{false};  // without a fallback: was the last line that Redis is away?
+  MemoryBackend<CascorWhenUsed> memory;            // the backend itself, or what serves in Redis's place
+  TagIndex<CascorWhenUsed> tags;                   // of memory
+  TaggedKeys<CascorWhenUsed> tagged;               // in Redis, by this process
+  RemoteStore<CascorWhenUsed> remote;              // with `type: redis`
+  Later<std::atomic<bool>> told_away{false};       // without a fallback: was the last line that Redis is away?
+  std::chrono::steady_clock::time_point end_by{};  // once the cache ends
+  Later<std::atomic<bool>> abandoned{false};
   Later<std::atomic<ChangeListener*>> listener{nullptr};
   Later<ChangeSignal> changed;                    // rung when the server says that a key near has changed
   std::optional<Near> near;                       // with `type: redis`, unless it is switched off
@@ -93,6 +95,18 @@ struct EngineParts {
   ~EngineParts() {
     if (remote.store) remote.store->when_replaced({});  // the fallback goes first
     if (link) link->close();                            // which may nudge it still
+  }
+
+  // ---- the end
+
+  void begin_end() {
+    end_by = std::chrono::steady_clock::now() + config.shutdown_timeout;
+    fallback->end_by(end_by);
+  }
+  /// Nobody waits for Redis any more, and that calls end for it says nothing about Redis.
+  void abandon() noexcept {
+    abandoned.store(true, std::memory_order_release);
+    remote.store->stop();
   }
 
   // ---- the beginning
@@ -218,7 +232,7 @@ struct EngineParts {
   // A failed call's error: may memory serve in Redis's place? With `strict`, or without a fallback, never; then each
   // change is a line all the same.
   bool note(const CacheError& error, typename Back::Now seen, bool certain = false) {
-    if (!means_away(error)) return false;
+    if (!means_away(error) || abandoned.load(std::memory_order_acquire)) return false;
     if (may_fall_back()) return fallback->lost(error, seen, certain);
     if (!told_away.exchange(true)) log.warning(Text{"Redis unavailable: "} + error.what());
     return false;

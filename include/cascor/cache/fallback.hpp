@@ -63,6 +63,12 @@ class Fallback {
   /// doing, and joins the thread. What is pending still is lost with the memory it stood for; a line says how much.
   ~Fallback();
 
+  /// The end is near, and has to be over by then: less is left of shutdown_timeout than all.
+  void end_by(std::chrono::steady_clock::time_point by) {
+    const std::lock_guard lock{mutex_};
+    stop_by_ = by;
+  }
+
   enum class Serving : unsigned char { redis, undecided, memory };
   /// Who serves, and since which loss: what happened in another period says nothing about this one.
   struct Now {
@@ -157,7 +163,7 @@ class Fallback {
   bool nudged_ = false;
   bool stopping_ = false;
   bool ended_ = false;
-  std::chrono::steady_clock::time_point stop_by_{};  // with stopping_
+  std::chrono::steady_clock::time_point stop_by_{};  // with stopping_; told before, or then
   Random random_;
   std::thread thread_;  // started at the first loss
 };

@@ -44,7 +44,8 @@ Fallback<CascorWhenUsed>::~Fallback() {
   {
     std::unique_lock lock{mutex_};
     stopping_ = true;
-    stop_by_ = std::chrono::steady_clock::now() + options_.shutdown_timeout;
+    if (stop_by_ == std::chrono::steady_clock::time_point{})
+      stop_by_ = std::chrono::steady_clock::now() + options_.shutdown_timeout;
     wake_.notify_all();
     if (thread_.joinable() && !decided_.wait_until(lock, stop_by_, [this] { return ended_; })) {
       lock.unlock();

@@ -31,7 +31,10 @@ class PartsAbove {
   PartsAbove() = default;
   PartsAbove(const PartsAbove&) = delete;
   PartsAbove& operator=(const PartsAbove&) = delete;
-  ~PartsAbove() {
+  ~PartsAbove() { end(); }
+
+  /// Ends and destroys all that there are.
+  void end() noexcept {
     for (std::size_t i = 0; i < parts_.size(); ++i) parts_[i].part->end();
     while (!parts_.empty()) parts_.pop_back();
   }

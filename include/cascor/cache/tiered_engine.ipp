@@ -7,12 +7,24 @@
 #include <optional>
 #include <utility>
 
+#include "cascor/cache/end_guard.hpp"
 #include "cascor/cache/tiered_engine.hpp"
 #include "cascor/cache/tiered_engine_class.hpp"
 #include "cascor/redis/command_rules.hpp"
 #include "cascor/redis/server_error.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
+
+// What is computed in the background may use the engine to its end. From then on the rest has shutdown_timeout in all:
+// who is waiting for Redis by then waits no longer.
+template <class CascorWhenUsed>
+TieredEngine<CascorWhenUsed>::~TieredEngine() {
+  computations_.stop();
+  if (!parts_.is_remote()) return;
+  parts_.begin_end();
+  const EndGuard guard{parts_.end_by, [this] { parts_.abandon(); }};
+  above_.end();
+}
 
 template <class CascorWhenUsed>
 Found TieredEngine<CascorWhenUsed>::read(Prefix prefix, std::string_view key, TimePoint until) {

@@ -32,8 +32,7 @@ class TieredEngine final : public Engine {
 
  public:
   explicit TieredEngine(const CacheConfig& config) : parts_{config} {}
-  // What is computed in the background may use the engine to its end.
-  ~TieredEngine() override { computations_.stop(); }
+  ~TieredEngine() override;
 
   const KeySpace& key_space() const noexcept override { return *parts_.keys; }
   const CacheConfig& config() const noexcept override { return parts_.config; }

@@ -21,11 +21,11 @@ WriteBehind<CascorWhenUsed>::~WriteBehind() {
     std::unique_lock lock{mutex_};
     stopping_ = true;
     wake_.notify_one();
-    if (thread_.joinable() && !moved_.wait_for(lock, parts_.config.shutdown_timeout, [this] { return ended_; })) {
+    if (thread_.joinable() && !moved_.wait_until(lock, parts_.end_by, [this] { return ended_; })) {
       abandoned_ = true;
       wake_.notify_one();
       lock.unlock();
-      parts_.remote.store->stop();
+      parts_.abandon();
     }
   }
   if (thread_.joinable()) thread_.join();
