@@ -59,6 +59,10 @@ struct Run {
     std::ifstream in{path()};
     return {std::istreambuf_iterator<char>{in}, {}};
   }
+  void write(const std::string& text) const {
+    std::filesystem::create_directories(folder.path() / "deep");
+    std::ofstream{path()} << text;
+  }
   void append_raw(const std::string& text) const { std::ofstream{path(), std::ios::app} << text; }
 
   support::TemporaryFolder folder;
@@ -353,6 +357,55 @@ TEST_CASE("what a writer was told is kept is there after it was killed, again an
     CHECK(journal.last_id().seq >= acknowledged);
     CHECK(journal.size() == journal.last_id().seq);  // none twice, none left out
   }
+}
+
+TEST_CASE("however many lines are no records, the records between them are found", "[journal]") {
+  const Run run;
+  std::string text;
+  for (std::uint64_t i = 1; i <= 1000; ++i) {
+    cascor::detail::JournalLine<>::write(text, {i, i}, text_of(i));
+    for (int bad = 0; bad < 100; ++bad) text += "x\n";
+    cascor::detail::JournalLine<>::write(text, {0, 5}, text_of(0));  // out of order
+  }
+  run.write(text);
+  Journal journal{run.options()};
+  CHECK(journal.size() == 1000);
+  CHECK(epochs(journal.read({990, 0}, last_record_id, 100)) == epochs(entries(990, 1000)));
+  CHECK(epochs(journal.last(3)) == epochs(entries(998, 1000)));
+  CHECK(run.log.lines().size() == 10);
+}
+
+TEST_CASE("a line longer than any record is passed over, and no longer one is written", "[journal]") {
+  const Run run;
+  std::string text;
+  cascor::detail::JournalLine<>::write(text, {1, 1}, text_of(1));
+  text += std::string(40U << 20U, '{') + '\n';
+  cascor::detail::JournalLine<>::write(text, {2, 2}, text_of(2));
+  run.write(text);
+  Journal journal{run.options()};
+  CHECK(epochs(journal.read({}, last_record_id, 100)) == std::vector<std::uint64_t>{1, 2});
+  const LogEntry longer{{3, 3}, std::string((16U << 20U) + 1, 'x')};
+  CHECK_THROWS_AS(journal.append(Entries{longer}), cascor::DataError);
+  CHECK(journal.size() == 2);
+}
+
+TEST_CASE("numbers past those of a record are none, and past the last one nothing is appended", "[journal]") {
+  const Run run;
+  run.write(R"({"seq":18446744073709551615,"epoch":1,"record":{"epoch":1}})"
+            "\n"
+            R"({"seq":9007199254740992,"epoch":1,"record":{"epoch":1}})"
+            "\n"
+            R"({"seq":1,"epoch":9007199254740992,"record":{"epoch":1}})"
+            "\n"
+            R"({"seq": -1, "epoch": 1, "record": {"epoch": 1}})"
+            "\n"
+            R"({"seq":9007199254740990,"epoch":2,"record":{"epoch":2}})"
+            "\n");
+  Journal journal{run.options()};
+  CHECK(epochs(journal.read({}, last_record_id, 100)) == std::vector<std::uint64_t>{2});
+  CHECK(journal.append(Entries{entry(3, cascor::max_record_number)}).kind == AppendOutcome::kept);
+  CHECK_THROWS_AS(journal.append(Entries{entry(4, cascor::max_record_number + 1)}), cascor::ResponseError);
+  CHECK(journal.size() == 2);
 }
 
 TEST_CASE("a directory of journals lists its runs by their start", "[journal]") {

@@ -27,8 +27,8 @@ CASCOR_CACHE_FN void check_json_text(std::string_view text);
 /// Turns `value` into what its own JSON text would parse to: NaN and infinities become null, integers that are not
 /// negative become unsigned, binary values become the object that stands for them. Throws DataError where it has no
 /// text: a string that is not UTF-8, nesting deeper than max_json_depth, a discarded value; part of it may be settled
-/// then.
-CASCOR_CACHE_FN void settle_json(json& value);
+/// then. `depth`: so deep it is to stand in another value.
+CASCOR_CACHE_FN void settle_json(json& value, std::size_t depth = 0);
 /// JSON text of a settled or any other value; NaN and infinities as null. Throws DataError for nesting deeper than
 /// max_json_depth and for a discarded value, and what nlohmann throws for a string that is not UTF-8.
 CASCOR_CACHE_FN std::string dump_json(const json& value);

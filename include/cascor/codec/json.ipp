@@ -122,7 +122,7 @@ CASCOR_CACHE_FN void settle_json_at(Dependent<json, CascorWhenUsed>& value, std:
   }
 }
 
-CASCOR_CACHE_DEF void settle_json(json& value) { settle_json_at(value, 0); }
+CASCOR_CACHE_DEF void settle_json(json& value, std::size_t depth) { settle_json_at(value, depth); }
 
 CASCOR_CACHE_DEF std::string dump_json(const json& value) {
   const Dependent<json, CascorWhenUsed>& checked = value;

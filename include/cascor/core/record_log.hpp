@@ -29,8 +29,15 @@ struct RecordId {
 /// Epochs and sequence numbers up to here are told apart by every reader: a double's, which scripts of Redis and other
 /// programs read them as.
 inline constexpr std::uint64_t max_record_number = (std::uint64_t{1} << 53U) - 1;
+/// A record's text is no longer than this.
+inline constexpr std::size_t max_record_bytes = std::size_t{16} << 20U;
 inline constexpr RecordId last_record_id{std::numeric_limits<std::uint64_t>::max(),
                                          std::numeric_limits<std::uint64_t>::max()};
+
+/// Can a record have it?
+constexpr bool is_record_number(RecordId id) noexcept {
+  return id.epoch <= max_record_number && id.seq <= max_record_number;
+}
 
 /// "5-17".
 inline std::string to_string(RecordId id) { return std::to_string(id.epoch).append(1, '-') + std::to_string(id.seq); }

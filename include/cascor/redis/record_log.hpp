@@ -46,7 +46,7 @@ class StreamLog final : public RecordLog {
   void list(std::string_view run, std::int64_t when, Deadline by);
 
   /// The script's name for EVALSHA.
-  static constexpr std::string_view append_sha = "d3e68b684fedd98442490ace94a039203e4c8b41";
+  static constexpr std::string_view append_sha = "75e364f7a3753ac59087820b1d2032764bba976b";
   static std::string_view append_script() noexcept;
 
  private:

@@ -19,8 +19,8 @@ local tail = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 if tail then
   last = tail[1]
   for i = 1, #tail[2], 2 do
-    if tail[2][i] == 'seq' then seq = tonumber(tail[2][i + 1]) end
-    if tail[2][i] == 'epoch' then epoch = tonumber(tail[2][i + 1]) end
+    if tail[2][i] == 'seq' then seq = tonumber(tail[2][i + 1]) or 0 end
+    if tail[2][i] == 'epoch' then epoch = tonumber(tail[2][i + 1]) or 0 end
   end
 end
 local at = 7
@@ -110,6 +110,10 @@ AppendOutcome StreamLog<CascorWhenUsed>::append(std::string_view run, std::span<
       words.insert(words.end(), {before, max_records_, "", ttl, "", ""});
     }
     for (const LogEntry& entry : entries.first(count)) {
+      if (!is_record_number(entry.id)) {
+        throw ResponseError{"no number is left behind the last record of the run",
+                            "Look at the last entry's seq and epoch: they go up to 9007199254740991."};
+      }
       numbers.push_back(std::to_string(entry.id.seq));
       numbers.push_back(std::to_string(entry.id.epoch));
       words.insert(words.end(), {*(numbers.end() - 2), numbers.back(), entry.text});
@@ -141,9 +145,12 @@ std::vector<LogEntry> StreamLog<CascorWhenUsed>::entries_in(Reply reply) {
   for (Reply& one : reply.elements) {
     if (one.elements.size() != 2) continue;
     const auto id = parse_record_id(one.elements[0].text);
+    if (!id) continue;
+    // One without a record has its place all the same, so that who reads on gets past it.
     auto& fields = one.elements[1].elements;
-    for (std::size_t i = 0; id && i + 1 < fields.size(); i += 2) {
-      if (fields[i].text == "record") entries.push_back({*id, std::move(fields[i + 1].text)});
+    entries.push_back({*id, {}});
+    for (std::size_t i = 0; i + 1 < fields.size(); i += 2) {
+      if (fields[i].text == "record") entries.back().text = std::move(fields[i + 1].text);
     }
   }
   return entries;

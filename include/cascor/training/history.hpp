@@ -45,7 +45,7 @@ namespace detail {
 CASCOR_CACHE_FN void check_run_name(std::string_view run);
 /// A record as it is appended. Throws DataError for one without an epoch, or without a text.
 CASCOR_CACHE_FN NewRecord new_record(const json& value);
-/// What a log's entry says; false, and a line, where that is no JSON.
+/// What a log's entry says; false where it has nothing to say, and, with a line, where that is no JSON.
 CASCOR_CACHE_FN bool read_record(const LogEntry& entry, std::string_view run, const Log& log, HistoryRecord& into);
 }  // namespace detail
 

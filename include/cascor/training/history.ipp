@@ -14,13 +14,8 @@ namespace cascor::inline CASCOR_CACHE_ABI {
 namespace detail {
 
 CASCOR_CACHE_DEF void check_run_name(std::string_view run) {
-  constexpr std::size_t longest = 128;  // a file's name has 255 at most
-  const bool plain = std::all_of(run.begin(), run.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte >= 0x20 && byte != 0x7F && c != '/' && c != '\\';
-  });
-  if (plain && !run.empty() && run.size() <= longest && run.front() != '.' && is_utf8(run)) return;
-  throw DataError{"a name that no run can have: '" + printable(run.substr(0, longest)) + "'",
+  if (is_run_name(run)) return;
+  throw DataError{"a name that no run can have: '" + printable(run.substr(0, 128)) + "'",
                   "Runs are files: name them by 1 to 128 bytes of UTF-8 without slashes, not beginning with a dot."};
 }
 
@@ -33,7 +28,9 @@ CASCOR_CACHE_DEF NewRecord new_record(const json& value) {
     if (made.epoch <= max_record_number) {
       try {
         made.text = dump_json(record);
-        return made;
+        if (made.text.size() <= max_record_bytes) return made;
+        throw DataError{"a record of " + std::to_string(made.text.size()) + " bytes",
+                        "A record has 16 MiB at most: keep what is large elsewhere, and its name in the record."};
       } catch (const CacheError&) {
         throw;
       } catch (const std::exception& error) {
@@ -46,6 +43,7 @@ CASCOR_CACHE_DEF NewRecord new_record(const json& value) {
 }
 
 CASCOR_CACHE_DEF bool read_record(const LogEntry& entry, std::string_view run, const Log& log, HistoryRecord& into) {
+  if (entry.text.empty()) return false;  // nothing of ours: an entry that has no such field
   try {
     check_json_text(entry.text);
     into.record = Dependent<json, CascorWhenUsed>::parse(entry.text);
@@ -67,6 +65,18 @@ Dependent<std::vector<std::string>, CascorWhenUsed> runs_of(Engine& engine) {
   return history_of<CascorWhenUsed>(engine).runs(whenever);
 }
 
+// Others may have written it with newlines, or something else altogether.
+CASCOR_CACHE_FN bool in_one_line(LogEntry& entry, std::string_view run, const Log& log) {
+  if (entry.text.find_first_of("\n\r") == std::string::npos && entry.text.starts_with("{") &&
+      Dependent<json, CascorWhenUsed>::accept(entry.text)) {
+    return true;
+  }
+  HistoryRecord record;
+  if (!read_record(entry, run, log, record)) return false;
+  entry.text = static_cast<Dependent<json, CascorWhenUsed>&>(record.record).dump();
+  return entry.text.starts_with("{");
+}
+
 template <class CascorWhenUsed>
 std::size_t export_run(Engine& engine, std::string_view run, const std::string& path) {
   constexpr std::size_t page = 1000;
@@ -79,14 +89,16 @@ std::size_t export_run(Engine& engine, std::string_view run, const std::string& 
   Journal<CascorWhenUsed> journal{std::move(options)};
   std::size_t count = 0;
   for (RecordId from;;) {
-    const auto entries = store.read(run, from, last_record_id, page, whenever, true);
+    auto entries = store.read(run, from, last_record_id, page, whenever, true);
     if (entries.empty()) break;
+    const RecordId last = entries.back().id;
+    std::erase_if(entries, [&](LogEntry& entry) { return !in_one_line(entry, run, engine.log()); });
     if (journal.append(entries).kind != AppendOutcome::kept) {
       throw ResponseError{"the file " + printable(journal.path()) + " holds other records already",
                           "Export into a file that is not there yet."};
     }
     count += entries.size();
-    from = {entries.back().id.epoch, entries.back().id.seq + 1};
+    from = {last.epoch, last.seq + 1};
   }
   journal.close_writer();
   return count;
@@ -103,7 +115,9 @@ std::size_t import_run(Engine& engine, const std::string& path, std::string_view
   Journal<CascorWhenUsed> journal{std::move(options)};
   std::size_t count = 0;
   for (RecordId from;;) {
-    const auto entries = journal.read(from, last_record_id, page);
+    auto entries = journal.read(from, last_record_id, page);
+    if (entries.empty()) entries = journal.unfinished();
+    if (!entries.empty() && entries.back().id < from) break;
     if (entries.empty()) break;
     store.append_entries(run, entries, whenever);
     count += entries.size();

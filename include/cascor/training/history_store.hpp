@@ -107,6 +107,7 @@ class HistoryStore final : public PartAbove {
     bool pending = false;   // its journal waits for Redis
     RecordId replayed;      // so far the journal is in Redis already
     std::size_t count = 0;  // of records replayed
+    std::string refusal;    // said last of why it is not
   };
   using RunPtr = std::shared_ptr<Run>;
   using RunLock = std::unique_lock<std::mutex>;

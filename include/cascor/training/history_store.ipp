@@ -311,6 +311,11 @@ bool HistoryStore<CascorWhenUsed>::replay(std::string_view run, Run& state, Time
     (void)journal->erase();
   } catch (const DataError&) {
     throw;
+  } catch (const ResponseError& error) {  // what does not pass by itself, as a key of another kind
+    if (error.what() != std::exchange(state.refusal, error.what())) {
+      engine_.log().warning("History of " + printable(run) + " waits, as it cannot be replayed: " + state.refusal);
+    }
+    return false;
   } catch (const CacheError& error) {
     if (engine_.log().wants(LogLevel::debug)) engine_.log().debug("Replaying " + printable(run) + ": " + error.what());
     return false;
@@ -319,6 +324,7 @@ bool HistoryStore<CascorWhenUsed>::replay(std::string_view run, Run& state, Time
     engine_.log().info("History of " + printable(run) + " replayed: " + std::to_string(state.count) + " records");
   }
   state.pending = false;
+  state.refusal.clear();
   return true;
 }
 

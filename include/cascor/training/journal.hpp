@@ -45,15 +45,17 @@ class Journal {
   Journal& operator=(const Journal&) = delete;
   ~Journal() { sync(); }
 
-  /// As RecordLog::append. Returns when the lines are in the file, and on the disk as `fsync` says. Throws
-  /// ResponseError where another process, or another cache, writes the run, and where the file cannot be written: then
-  /// nothing of it is there.
+  /// As RecordLog::append. Returns when the lines are in the file, and on the disk as `fsync` says. Throws DataError
+  /// for a record that is too long, ResponseError where another process, or another cache, writes the run, where no
+  /// number is left, and where the file cannot be written: then nothing of it is there.
   AppendOutcome append(std::span<const LogEntry> entries);
   Entries read(RecordId from, RecordId to, std::size_t most);
   Entries last(std::size_t most);
   Entries get(std::span<const RecordId> ids);
   std::size_t size();
   RecordId last_id();
+  /// The record that stands behind the last whole line, with nothing missing but its newline; or none.
+  Entries unfinished();
   /// Removes the file; was it there? Throws as append() does.
   bool erase();
   /// Waits until there is something past `after`, for `patience` at most.
@@ -75,6 +77,8 @@ class Journal {
   using Lock = std::unique_lock<std::mutex>;
   // Each so many records have one, so that any record is so many lines from a known place at most.
   static constexpr std::size_t records_a_mark = 256;
+  static constexpr std::size_t longest_line = max_record_bytes + 1024;
+  static constexpr std::size_t most_bad = 65'536;  // remembered, so that no file takes memory as large as itself
   struct Mark {
     RecordId id;
     std::uint64_t offset = 0;
@@ -95,6 +99,9 @@ class Journal {
   Entries read_locked(RecordId from, RecordId to, std::size_t most);
   void open_writer();
   void repair_tail();
+  void check_record(const LogEntry& entry) const;
+  std::string tail_of(int file, std::uint64_t bytes) const;
+  bool is_next(Line& line, std::string_view text) const;
   void write_all(std::string_view bytes);
   void compact();
   bool is_at_path(int file) const;
@@ -111,7 +118,8 @@ class Journal {
   ino_t inode_ = 0;
   Dependent<std::vector<Mark>, CascorWhenUsed> marks_;
   Dependent<std::vector<std::uint64_t>, CascorWhenUsed> bad_;  // offsets of lines that are no records
-  std::size_t count_ = 0;                                      // of records, those that max_records hides included
+  bool more_bad_ = false;  // behind those there are others, which are found by looking again
+  std::size_t count_ = 0;  // of records, those that max_records hides included
   std::size_t lines_ = 0;
   RecordId last_;
   std::uint64_t indexed_ = 0;  // so many bytes of the file

@@ -17,8 +17,6 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
-inline constexpr std::size_t max_record_bytes = std::size_t{16} << 20U;
-
 // What a directory was told is on the disk only after an fsync of its own.
 CASCOR_CACHE_FN void sync_directory_of(const std::string& path) noexcept {
   const auto slash = path.find_last_of('/');
@@ -42,7 +40,6 @@ template <class CascorWhenUsed>
 template <class Each>
 std::uint64_t Journal<CascorWhenUsed>::each_line(int file, std::uint64_t from, std::uint64_t to, const Each& each) {
   std::size_t chunk = std::size_t{48} << 10U;  // holds the records between two marks; more for who reads on
-  constexpr std::size_t longest = max_record_bytes + 1024;
   Text buffer;
   std::uint64_t offset = from;  // of what the buffer begins with
   std::uint64_t next = from;    // to be read
@@ -69,7 +66,7 @@ std::uint64_t Journal<CascorWhenUsed>::each_line(int file, std::uint64_t from, s
       skipped = 0;
     }
     buffer.erase(0, begin);
-    if (buffer.size() > longest) {
+    if (buffer.size() > longest_line) {
       skipped += buffer.size();
       offset += buffer.size();
       buffer.clear();
@@ -91,6 +88,7 @@ void Journal<CascorWhenUsed>::forget() {
   reader_.reset();
   marks_.clear();
   bad_.clear();
+  more_bad_ = false;
   count_ = lines_ = 0;
   last_ = {};
   indexed_ = 0;
@@ -130,9 +128,13 @@ template <class CascorWhenUsed>
 void Journal<CascorWhenUsed>::take_line(std::string_view line, std::uint64_t offset) {
   Line parsed;
   ++lines_;
-  const bool whole = line.size() <= max_record_bytes + 1024 && parsed.read(line, last_, false);
-  if (whole && parsed.id > last_ && parsed.id.epoch >= last_.epoch) return add(parsed.id, offset);
-  bad_.push_back(offset);
+  if (is_next(parsed, line)) return add(parsed.id, offset);
+  const bool whole = line.size() <= longest_line && parsed.read(line, last_, false);
+  if (bad_.size() < most_bad) {
+    bad_.push_back(offset);
+  } else {
+    more_bad_ = true;
+  }
   if (++reported_ > 10) return;  // a file that is something else altogether fills no log
   options_.log.warning(printable(options_.path) + ':' + std::to_string(lines_) +
                        (whole ? ": a record out of order, passed over" : ": not a record, passed over"));
@@ -164,7 +166,10 @@ void Journal<CascorWhenUsed>::visit(std::size_t mark, const Visit& each) {
       return true;
     }
     Line parsed;
-    if (!parsed.read(line, before, true)) return true;
+    const bool checked = !more_bad_ || offset <= bad_.back() || offset == marks_[mark].offset;
+    if (!checked && line.size() > longest_line) return true;
+    if (!parsed.read(line, before, checked)) return true;
+    if (!checked && (parsed.id <= before || parsed.id.epoch < before.epoch)) return true;
     before = parsed.id;
     return each(number++, parsed);
   });
@@ -261,6 +266,7 @@ AppendOutcome Journal<CascorWhenUsed>::append(std::span<const LogEntry> entries)
   RecordId before = last_;
   outcome.last = last_;
   for (const LogEntry& entry : entries) {
+    check_record(entry);
     if (entry.id.seq <= before.seq) {
       const Entries there = read_locked(entry.id, entry.id, 1);
       if (!there.empty() && there.front().text == entry.text && bytes.empty()) continue;
@@ -317,6 +323,47 @@ void Journal<CascorWhenUsed>::open_writer() {
   repair_tail();
 }
 
+// What no reader would take is not written.
+template <class CascorWhenUsed>
+void Journal<CascorWhenUsed>::check_record(const LogEntry& entry) const {
+  if (entry.text.size() > max_record_bytes) {
+    throw DataError{"a record of " + std::to_string(entry.text.size()) + " bytes",
+                    "A record has 16 MiB at most: keep what is large elsewhere, and its name in the record."};
+  }
+  if (!is_record_number(entry.id)) {
+    throw ResponseError{"no number is left behind the last record of " + printable(options_.path),
+                        "Look at that record's seq and epoch: they go up to 9007199254740991."};
+  }
+}
+
+template <class CascorWhenUsed>
+auto Journal<CascorWhenUsed>::unfinished() -> Entries {
+  const Lock lock{mutex_};
+  refresh();
+  struct stat now {};
+  Entries entries;
+  if (!reader_ || ::fstat(reader_->fd(), &now) != 0) return entries;
+  Line line;
+  const Text tail = tail_of(reader_->fd(), static_cast<std::uint64_t>(now.st_size) - indexed_);
+  if (is_next(line, tail)) entries.push_back({line.id, Text{line.text}});
+  return entries;
+}
+
+// The first bytes of what stands behind the last whole line.
+template <class CascorWhenUsed>
+std::string Journal<CascorWhenUsed>::tail_of(int file, std::uint64_t bytes) const {
+  Text tail(static_cast<std::size_t>(std::min<std::uint64_t>(bytes, longest_line + 1)), '\0');
+  const ssize_t got = ::pread(file, tail.data(), tail.size(), static_cast<off_t>(indexed_));
+  tail.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+  return tail;
+}
+
+template <class CascorWhenUsed>
+bool Journal<CascorWhenUsed>::is_next(Line& line, std::string_view text) const {
+  return text.size() <= longest_line && line.read(text, last_, false) && line.id > last_ &&
+         line.id.epoch >= last_.epoch;
+}
+
 // A record without its newline was cut off right behind it; anything else was never acknowledged.
 template <class CascorWhenUsed>
 void Journal<CascorWhenUsed>::repair_tail() {
@@ -324,10 +371,9 @@ void Journal<CascorWhenUsed>::repair_tail() {
   if (::fstat(writer_->fd(), &now) != 0) refuse("cannot read", errno);
   const auto torn = static_cast<std::uint64_t>(now.st_size) - indexed_;
   if (torn == 0) return;
-  Text tail(static_cast<std::size_t>(std::min<std::uint64_t>(torn, max_record_bytes)), '\0');
-  const ssize_t got = ::pread(writer_->fd(), tail.data(), tail.size(), static_cast<off_t>(indexed_));
+  const Text tail = tail_of(writer_->fd(), torn);
   Line line;
-  if (got == static_cast<ssize_t>(torn) && line.read(tail, last_, false) && line.id > last_) {
+  if (tail.size() == torn && is_next(line, tail)) {
     if (::write(writer_->fd(), "\n", 1) == 1) return refresh();
   }
   if (::ftruncate(writer_->fd(), static_cast<off_t>(indexed_)) != 0) refuse("cannot repair", errno);

@@ -39,7 +39,7 @@ bool JournalLine<CascorWhenUsed>::read_plainly(std::string_view line) {
     return true;
   };
   if (!take(R"({"seq":)") || !number(id.seq) || !take(R"(,"epoch":)") || !number(id.epoch)) return false;
-  if (!take(R"(,"record":{)") || !line.ends_with("}}")) return false;
+  if (!take(R"(,"record":{)") || !line.ends_with("}}") || !is_record_number(id)) return false;
   text = {line.data() - 1, line.size()};
   return true;
 }
@@ -60,11 +60,13 @@ bool JournalLine<CascorWhenUsed>::read_json(std::string_view line, RecordId befo
   };
   if (!whole.is_object() || !number("epoch", id.epoch)) return false;
   const auto record = whole.find("record");
-  if (record != whole.end() && record->is_object() && number("seq", id.seq)) {
+  if (record != whole.end() && record->is_object() && whole.contains("seq")) {
+    if (!number("seq", id.seq)) return false;
     own = record->dump();
   } else {
     id.seq = before.seq + 1;
     own = line;
+    if (!is_record_number(id)) return false;
   }
   text = own;
   return true;

@@ -15,6 +15,10 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
+/// Can a run be called that? Runs are files: 1 to 128 bytes of UTF-8 without slashes and control characters, not
+/// beginning with a dot.
+CASCOR_CACHE_FN bool is_run_name(std::string_view run) noexcept;
+
 /// Nothing of it is asked of the network, so deadlines play no part. The directory is made by the first append. Safe
 /// from any thread.
 template <class CascorWhenUsed = void>
@@ -45,7 +49,7 @@ class JournalLog final : public RecordLog {
 
   /// The run's journal, opened at the first need.
   std::shared_ptr<Journal<CascorWhenUsed>> journal(std::string_view run);
-  /// Names in the directory, without asking for an order.
+  /// The runs in the directory, without asking for an order.
   std::vector<std::string> names() const;
   /// Forces to the disk what is not there yet.
   void sync() noexcept;

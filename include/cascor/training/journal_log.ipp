@@ -8,6 +8,15 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
+CASCOR_CACHE_DEF bool is_run_name(std::string_view run) noexcept {
+  constexpr std::size_t longest = 128;  // a file's name has 255 at most
+  const bool plain = std::all_of(run.begin(), run.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte >= 0x20 && byte != 0x7F && c != '/' && c != '\\';
+  });
+  return plain && !run.empty() && run.size() <= longest && run.front() != '.' && is_utf8(run);
+}
+
 template <class CascorWhenUsed>
 std::shared_ptr<Journal<CascorWhenUsed>> JournalLog<CascorWhenUsed>::journal(std::string_view run) {
   constexpr std::size_t most_open = 256;  // each that was read has a descriptor
@@ -66,7 +75,9 @@ std::vector<std::string> JournalLog<CascorWhenUsed>::names() const {
   std::error_code error;
   const Dependent<fs::path, CascorWhenUsed> directory{options_.directory};
   for (fs::directory_iterator at{directory, error}, end; !error && at != end; at.increment(error)) {
-    if (at->path().extension() == ".jsonl") names.push_back(at->path().stem().string());
+    if (at->path().extension() != ".jsonl") continue;
+    std::string name = at->path().stem().string();
+    if (is_run_name(name)) names.push_back(std::move(name));
   }
   return names;
 }

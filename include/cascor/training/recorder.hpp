@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -61,6 +62,7 @@ class Recorder {
   /// "failed" where the handler threw. Another handler takes the place of the one before. Not from within a handler.
   template <class Handler>
   void on_command(Handler handler) {
+    const std::lock_guard lock{mutex_};
     commands_.close();
     commands_ = listen([handler = std::move(handler)](const Command& command) mutable { handler(command); });
   }
@@ -82,6 +84,7 @@ class Recorder {
   Subscription listen(std::function<void(const Command&)> handler);
 
   std::unique_ptr<Core> core_;
+  std::mutex mutex_;       // of commands_
   Subscription commands_;  // ends first
 };
 

@@ -15,6 +15,11 @@ namespace detail {
 CASCOR_CACHE_FN bool read_command(const Message& message, Command& command) {
   using Json = Dependent<json, CascorWhenUsed>;
   constexpr std::array<std::string_view, 5> known{"start", "pause", "resume", "stop", "reset"};
+  try {
+    check_json_text(message.payload);  // anybody may publish there
+  } catch (const CacheError&) {
+    return false;
+  }
   const Json whole = Json::parse(message.payload, nullptr, false);
   if (!whole.is_object() || whole.value("type", Json{}) != "command") return false;
   const Json data = whole.value("data", Json::object());

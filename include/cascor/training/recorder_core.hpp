@@ -69,7 +69,7 @@ class RecorderCore {
   bool take(Lock& lock);
   bool send(bool publish_now);
   void sent(const Batch& batch);
-  void put_aside(const std::string& why);
+  void put_aside(const std::vector<Dependent<LogEntry, CascorWhenUsed>>& entries, const std::string& why);
   void publish(Store& store, const Json& newest);
   bool send_topology();
   bool is_drained() const noexcept;
@@ -84,7 +84,8 @@ class RecorderCore {
   Log log_;
   milliseconds timeout_{0};
   milliseconds shutdown_timeout_{0};
-  std::string set_aside_;  // the file of what the run refuses
+  std::string set_aside_;    // the file of what the run refuses
+  std::string destination_;  // of the spool
   bool in_one_step_ = false;
 
   mutable std::mutex mutex_;

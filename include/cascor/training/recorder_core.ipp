@@ -5,7 +5,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstdio>
 #include <exception>
+#include <system_error>
 #include <utility>
 
 #include "cascor/cache/report.hpp"
@@ -39,7 +42,7 @@ RecorderCore<CascorWhenUsed>::RecorderCore(std::shared_ptr<Life> life, std::stri
   spool.path = folder + run_ + ".jsonl";
   spool.fsync = HistoryFsync::never;  // it is for the process's end
   spool.log = log_;
-  spool.destination = use->destination();
+  spool.destination = destination_ = use->destination();
   spool_ = std::make_unique<Journal<CascorWhenUsed>>(std::move(spool));
   if (!config.enabled) return;
   try {
@@ -81,7 +84,7 @@ template <class CascorWhenUsed>
 bool RecorderCore<CascorWhenUsed>::epoch(json record) {
   if (!is_ours() || !thread_.joinable()) return false;
   Json& value = record;
-  settle_json(value);
+  settle_json(value, 1);  // the record has members under its metrics, and the message has it under its data
   const auto number = value.is_object() ? value.find("epoch") : value.end();
   const bool whole = value.is_object() && number != value.end() && number->is_number_unsigned();
   const std::uint64_t epoch = whole ? number->template get<std::uint64_t>() : max_record_number + 1;
@@ -124,7 +127,7 @@ bool RecorderCore<CascorWhenUsed>::spool(Given given) {
 template <class CascorWhenUsed>
 bool RecorderCore<CascorWhenUsed>::topology(json value) {
   if (!is_ours() || !thread_.joinable()) return false;
-  settle_json(value);
+  settle_json(value, 1);
   const std::lock_guard lock{mutex_};
   if (ended_) return false;
   topology_ = std::move(value);
@@ -224,7 +227,9 @@ void RecorderCore<CascorWhenUsed>::run_thread() noexcept {
       lock.lock();
     } catch (const DataError& error) {
       if (lock.owns_lock()) lock.unlock();
-      put_aside(error.what());
+      put_aside(batch_.entries, error.what());
+      sent(batch_);
+      batch_ = {};
       lock.lock();
     } catch (const CacheError& error) {  // with `strict`, that it is away
       if (log_.wants(LogLevel::debug)) log_.debug(error.what());
@@ -257,12 +262,16 @@ bool RecorderCore<CascorWhenUsed>::take(Lock& lock) {
     sending_ = count;
     lock.unlock();
     batch_.newest = taken.back().record;
+    std::vector<Dependent<LogEntry, CascorWhenUsed>> too_long;
     for (Given& given : taken) {
-      const RecordId id = given.id;
-      batch_.entries.push_back({id, text_of(std::move(given))});
+      LogEntry entry{given.id, {}};
+      entry.text = text_of(std::move(given));
+      (entry.text.size() > max_record_bytes ? too_long : batch_.entries).push_back(std::move(entry));
     }
+    if (!too_long.empty()) put_aside(too_long, "a record has 16 MiB at most");
     lock.lock();
-    return true;
+    sending_ = batch_.entries.size();
+    return sending_ > 0;
   }
   if (spooled_ == 0) return false;
   const RecordId from{spool_read_.epoch, spool_read_.seq + 1};
@@ -408,20 +417,19 @@ CASCOR_CACHE_FN bool append_lines(const std::string& path,
 
 // The run has gone on to a later epoch by somebody else's hand: its records are not this recorder's to go on with.
 template <class CascorWhenUsed>
-void RecorderCore<CascorWhenUsed>::put_aside(const std::string& why) {
+void RecorderCore<CascorWhenUsed>::put_aside(const std::vector<Dependent<LogEntry, CascorWhenUsed>>& entries,
+                                             const std::string& why) {
   try {
     spool_->claim();             // makes the folder
   } catch (const CacheError&) {  // the line below tells
   }
-  const bool kept = append_lines(set_aside_, batch_.entries);
-  log_.error(std::to_string(batch_.entries.size()) + " records of " + printable(run_) + " are refused: " + why +
+  const bool kept = append_lines(set_aside_, entries);
+  log_.error(std::to_string(entries.size()) + " records of " + printable(run_) + " are refused: " + why +
              (kept ? "; they are in " + printable(set_aside_) : "; they are lost"));
   {
     const Lock lock{mutex_};
     refused_ = true;
   }
-  sent(batch_);
-  batch_ = {};
 }
 
 // Nobody else is here any more. What is older than what is in the file goes before it.
@@ -443,8 +451,17 @@ void RecorderCore<CascorWhenUsed>::keep_rest() noexcept {
       for (auto& entry : spool_->read(from, last_record_id, spooled_ + sending_)) rest.push_back(std::move(entry));
     }
     std::sort(rest.begin(), rest.end(), [](const LogEntry& a, const LogEntry& b) { return a.id < b.id; });
-    (void)spool_->erase();
-    (void)spool_->append(rest);
+    // In one step: what the file holds already is lost at no moment.
+    typename Journal<CascorWhenUsed>::Options options;
+    options.path = spool_->path() + ".rest";
+    options.log = log_;
+    options.destination = destination_;
+    Journal<CascorWhenUsed> whole{std::move(options)};
+    (void)whole.erase();
+    (void)whole.append(rest);
+    if (std::rename(whole.path().c_str(), spool_->path().c_str()) != 0) {
+      throw std::system_error{errno, std::generic_category(), "cannot rename " + printable(whole.path())};
+    }
     log_.info(std::to_string(rest.size()) + " records of " + printable(run_) + " wait in " + printable(spool_->path()));
   } catch (const std::exception& error) {
     log_.error(std::string{"records of "} + printable(run_) + " are lost: " + error.what());
