@@ -283,6 +283,12 @@ TEST_CASE("a bad value of a variable is an error with the variable's name, what 
   }
 }
 
+TEST_CASE("a number out of range is shown as it was written") {
+  CHECK_THAT(error_of_cache("ttl_seconds: 99999999999999999999"),
+             StartsWith("app.yaml:3:18: ttl_seconds: found '99999999999999999999'; accepted: seconds from 0"));
+  CHECK_THAT(error_of_cache("connection_pool: {timeout: 0.0}"), Contains("connection_pool.timeout: found '0.0'; "));
+}
+
 TEST_CASE("a map, a list or nothing where a value is wanted is an error with its place") {
   for (const auto& key : keys()) {
     CAPTURE(key.path);

@@ -88,6 +88,34 @@ TEST_CASE("strict: a server that is not there is thrown by every call, from cons
   CHECK(cache.stats().errors >= 9);  // what was thrown by the reads and writes among them
 }
 
+TEST_CASE("strict: what is thrown is counted for each key, as what is returned is") {
+  RedisServer server;
+  CapturedLog log;
+  auto config = config_for(server, log);
+  config.strict = GENERATE(true, false);
+  config.fallback.enabled = false;
+  CAPTURE(config.strict);
+  CacheManager cache{config};
+  server.kill();
+  const auto counted = [&](auto call) {
+    const auto before = cache.stats().errors;
+    if (config.strict) {
+      CHECK_THROWS_AS(call(), cascor::ConnectionError);
+    } else {
+      CHECK_NOTHROW(call());
+    }
+    return cache.stats().errors - before;
+  };
+  CHECK(counted([&] { (void)cache.get("a"); }) == 1);
+  CHECK(counted([&] { (void)cache.get_many({"a", "b", "c"}); }) == 3);
+  CHECK(counted([&] { (void)cache.set("a", 1); }) == 1);
+  CHECK(counted([&] { (void)cache.set_many({{"a", 1}, {"b", 2}}); }) == 2);
+  CHECK(counted([&] { (void)cache.erase("a"); }) == 1);
+  CHECK(counted([&] { (void)cache.touch("a", 1s); }) == 1);
+  CHECK(counted([&] { (void)cache.increment("a"); }) == 1);
+  CHECK(counted([&] { (void)cache.invalidate_cache("*"); }) == 1);
+}
+
 TEST_CASE("strict: a server that stands still is a TimeoutError by every call's time limit") {
   RedisServer server;
   CapturedLog log;

@@ -40,6 +40,27 @@ Seen seen_where_answers(const std::string& answer) {
 
 }  // namespace
 
+TEST_CASE("what a script of ours was refused is told in the server's words alone, and how to count right") {
+  RedisServer server;
+  server.raw("SET", "text", "x");
+  server.raw("SET", "full", "9223372036854775807");
+  server.raw("LPUSH", "list", "x");
+  RedisBackend backend{options_for(server)};
+  const auto refused = [&](const char* key) {
+    try {
+      (void)backend.increment(key, 1, 1min, in(10s));
+    } catch (const cascor::ResponseError& error) {
+      return error.what() + std::string{" | "} + error.hint();
+    }
+    return std::string{};
+  };
+  CHECK(refused("text") ==
+        "ERR value is not an integer or out of range | Count under a key that holds nothing else than the counter.");
+  CHECK(refused("full") == "ERR increment or decrement would overflow | Set the counter back.");
+  CHECK_THAT(refused("list"),
+             Catch::StartsWith("WRONGTYPE Operation against a key holding the wrong kind of value | "));
+}
+
 TEST_CASE("full memory is an OutOfMemoryError, and reads go on") {
   RedisServer server{{"--maxmemory", "1mb", "--maxmemory-policy", "noeviction"}};
   RedisBackend backend{options_for(server)};
@@ -123,7 +144,8 @@ TEST_CASE("a server that is loading says so") {
 TEST_CASE("something else than Redis on the port is a ConnectionError that says to look there") {
   const auto http = seen_where_answers("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
   CHECK(http.what == "an answer that is not Redis's protocol: Protocol error, got \"H\" as reply type byte");
-  CHECK_THAT(http.hint, Catch::Contains("another program may be listening there"));
+  CHECK(http.hint ==
+        "Check the host and port: another program may be listening there, or the port expects TLS (rediss://).");
   const auto tls = seen_where_answers(std::string{"\x15\x03\x03\x00\x02\x02\x46", 7});
   CHECK_THAT(tls.what, Catch::Contains("Protocol error"));
   CHECK_THAT(tls.hint, Catch::Contains("rediss://"));

@@ -104,7 +104,7 @@ auto TieredEngine<CascorWhenUsed>::read_all(std::span<const std::string_view> ke
   Parts& p = parts_;
   if (keys.empty()) return {};
   const Prefix prefix = p.keys->prefix_of(keys.front());
-  return counting(prefix, Count::read_error, [&] {
+  return counting(prefix, Count::read_error, keys.size(), [&] {
     return p.template served<AllFound>(
         until,
         [&](Deadline by) {
@@ -207,7 +207,7 @@ auto TieredEngine<CascorWhenUsed>::write_now(std::span<Write> writes, typename P
   // Sent twice, a write where there is none would find what it wrote itself.
   const bool once =
       std::any_of(writes.begin(), writes.end(), [](const Write& w) { return w.only_if == OnlyIf::absent; });
-  return counting(writes.front().prefix, Count::write_error, [&] {
+  return counting(writes.front().prefix, Count::write_error, writes.size(), [&] {
     return p.template served<Results>(
         until,
         [&](Deadline by) {
@@ -321,21 +321,26 @@ bool TieredEngine<CascorWhenUsed>::touch(Prefix prefix, std::string_view key, Tt
     (void)behind_.too_long(prefix);
     return false;
   }
-  return p.template served<bool>(
-      until,
-      [&](Deadline by) {
-        p.retag(key, resolved, by);
-        return p.remote.store->touch(key, resolved, by);
-      },
-      [&](Why) -> std::optional<Later<bool>> {
-        bool touched = false;
-        const bool kept = p.fallback->keep([&](Pending& pending) {
-          touched = p.memory.touch(key, resolved);
-          if (touched) pending.touch(key, expiry_after(p.clock->now(), resolved));
+  return counting(prefix, Count::write_error, [&] {
+    return p.template served<bool>(
+        until,
+        [&](Deadline by) {
+          p.retag(key, resolved, by);
+          return p.remote.store->touch(key, resolved, by);
+        },
+        [&](Why) -> std::optional<Later<bool>> {
+          bool touched = false;
+          const bool kept = p.fallback->keep([&](Pending& pending) {
+            touched = p.memory.touch(key, resolved);
+            if (touched) pending.touch(key, expiry_after(p.clock->now(), resolved));
+          });
+          return kept ? std::optional{touched} : std::nullopt;
+        },
+        [&](const CacheError&) {
+          p.counters.add(prefix, Count::write_error);
+          return false;
         });
-        return kept ? std::optional{touched} : std::nullopt;
-      },
-      [](const CacheError&) { return false; });
+  });
 }
 
 template <class CascorWhenUsed>

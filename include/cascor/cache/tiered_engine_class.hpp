@@ -81,13 +81,17 @@ class TieredEngine final : public Engine {
   using Pending = typename Parts::Pending;
   using Why = const CacheError*;
 
-  // Runs a call; what it throws is counted as an error of the prefix before it goes on to the caller.
+  // Runs a call; what it throws is counted as an error of the prefix, for each key, before it goes on to the caller.
   template <class Call>
   auto counting(Prefix prefix, Count what, const Call& call) {
+    return counting(prefix, what, 1, call);
+  }
+  template <class Call>
+  auto counting(Prefix prefix, Count what, std::size_t keys, const Call& call) {
     try {
       return call();
     } catch (const CacheError& error) {
-      if (error.code() != ErrorCode::data) parts_.counters.add(prefix, what);
+      if (error.code() != ErrorCode::data) parts_.counters.add(prefix, what, keys);
       throw;
     }
   }

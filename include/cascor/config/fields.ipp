@@ -274,9 +274,10 @@ CASCOR_CACHE_FN std::string found_text(const Dependent<std::string, CascorWhenUs
 
 template <class CascorWhenUsed>
 std::string Field<CascorWhenUsed>::take(const String& new_text) const {
-  if (!std::visit([&](const auto& v) { return v.take(new_text); }, value))
-    return found_text(new_text) + "; accepted: " + accepted();
-  return problem();
+  const bool taken = std::visit([&](const auto& v) { return v.take(new_text); }, value);
+  if (taken && problem().empty()) return {};
+  if (std::holds_alternative<UrlValue>(value)) return problem();
+  return found_text(new_text) + "; accepted: " + accepted();  // as it was written, not as it was understood
 }
 
 template <class CascorWhenUsed>

@@ -46,6 +46,9 @@ inline constexpr std::array known_errors{
     KnownError{
         "WRONGTYPE", ErrorCode::response,
         "The key holds something other than a string: another program uses it; choose another key or namespace."},
+    KnownError{"ERR value is not an integer", ErrorCode::response,
+               "Count under a key that holds nothing else than the counter."},
+    KnownError{"ERR increment or decrement would overflow", ErrorCode::response, "Set the counter back."},
     KnownError{"ERR max number of clients", ErrorCode::response,
                "Raise maxclients on the server, or lower connection_pool.max_connections."},
     KnownError{"ERR DB index", ErrorCode::response,
@@ -70,6 +73,7 @@ CASCOR_CACHE_DEF std::shared_ptr<const CacheError> server_error(std::string_view
   }
   // What an unknown command was given may be a session's id, or a value.
   words = words.substr(0, words.find(", with args beginning with"));
+  words = words.substr(0, words.find(" script: "));  // Redis 7 adds which of ours it was
   const std::string what = std::string{before}.append(words.empty() ? "an error without words" : readable(words));
   switch (code) {
     case ErrorCode::authentication:
