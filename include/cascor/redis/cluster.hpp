@@ -1,6 +1,7 @@
 // A Redis Cluster: commands go to the nodes that have their slots, and follow them when they move.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -33,7 +34,8 @@ class Cluster final : public Topology<CascorWhenUsed> {
   using typename Topology<CascorWhenUsed>::Server;
 
   /// `each` is how a node is talked to, its endpoint left out; max_connections is for all of them together, and at
-  /// least one each. Dials at the first call.
+  /// least one each: when they become more, those in use beyond a node's new share end with their calls. Dials at the
+  /// first call.
   Cluster(RedisOptions each, std::vector<Endpoint> seeds);
 
   void run(const Commands& batch, std::span<Reply> replies, const Terms& terms, Deadline by) override {
@@ -43,15 +45,17 @@ class Cluster final : public Topology<CascorWhenUsed> {
               Deadline by) override {
     execute(server, batch, replies, terms, by);
   }
-  Masters masters(Deadline by) override;
+  /// Those of the map, and those that a redirect has named lately, which may have slots soon: they have keys already.
+  Masters masters(Deadline by) override { return masters(by, nullptr); }
+  /// The same; ends soon once `given_up` is true and end_asking() is called.
+  Masters masters(Deadline by, const std::atomic<bool>* given_up);
+  void end_asking() noexcept;
   Endpoint where(std::string_view key, Deadline by) override;
-  /// Has `tell` called before anything is sent to a master that was none of masters() before. Must be quick, and not
+  /// Has `tell` called before anything is sent to a server that was none of masters() before. Must be quick, and not
   /// use the cluster. Empty: nobody is told from then on, nor being told.
   void when_masters_change(std::function<void()> tell);
   /// The map may be old: it is asked for anew when it is next needed.
   void look_again() { suspect(); }
-  /// May a command go to a server that is none of these masters?
-  bool knows_others(const std::vector<Server>& masters) const;
   PoolState pool() const override;
   RemoteStats stats() const override;
   void stop() noexcept override;
@@ -63,7 +67,11 @@ class Cluster final : public Topology<CascorWhenUsed> {
   struct View {
     SlotMap<CascorWhenUsed> map;
     std::vector<Server> servers;  // as map.masters()
-    std::uint64_t version = 0;
+  };
+  struct Known {
+    Server server;
+    bool told = false;                                   // those who want to know of it
+    std::chrono::steady_clock::time_point redirected{};  // last, to it
   };
   // A unit on its way.
   struct Traveller {
@@ -89,15 +97,22 @@ class Cluster final : public Topology<CascorWhenUsed> {
   void send(std::vector<Traveller>& travellers, const Commands& batch, const Terms& terms, Deadline by);
   static std::vector<Group> grouped(std::vector<Traveller>& travellers, const Commands& batch);
   static void hand_out(Group& group, const Commands& batch);
-  std::shared_ptr<const View> view(Deadline by);
-  std::shared_ptr<const View> refreshed(std::unique_lock<std::mutex>& lock, Deadline by);
-  std::optional<SlotMap<CascorWhenUsed>> ask_for_slots(const Server& server, Deadline by,
-                                                       std::shared_ptr<const CacheError>& error);
-  std::optional<SlotMap<CascorWhenUsed>> ask_for_slots(const std::vector<Server>& servers, Deadline by,
-                                                       std::shared_ptr<const CacheError>& error);
+  // When to stop asking for the map, and why it is not there.
+  struct Question {
+    Deadline by;
+    const std::atomic<bool>* given_up = nullptr;
+    std::shared_ptr<const CacheError> error{};
+    bool over() const noexcept { return given_up != nullptr && *given_up; }
+  };
+  std::shared_ptr<const View> view(Deadline by, const std::atomic<bool>* given_up = nullptr);
+  std::shared_ptr<const View> refreshed(std::unique_lock<std::mutex>& lock, Question question);
+  std::optional<SlotMap<CascorWhenUsed>> ask_for_slots(const Server& server, Question& question, Deadline by);
+  std::optional<SlotMap<CascorWhenUsed>> ask_for_slots(const std::vector<Server>& servers, Question& question);
   std::vector<Server> whom_to_ask(const Server& first);
   Server make_node(const Endpoint& endpoint, std::size_t max_connections) const;
-  Server node_at(const Endpoint& endpoint, std::size_t of_masters);
+  Server node_at(const Endpoint& endpoint, bool redirected);
+  void share_out();
+  void forget_others(const View& now);
   void retire(const Server& node);
   void suspect(const Server& better = nullptr);
 
@@ -113,8 +128,9 @@ class Cluster final : public Topology<CascorWhenUsed> {
 
   mutable std::mutex mutex_;
   std::condition_variable refreshed_;
-  std::map<std::string, Server> nodes_;
+  std::map<std::string, Known> nodes_;
   std::shared_ptr<const View> view_;  // null: never known
+  std::uint64_t version_ = 0;         // another one once there are more nodes, or the map is another one
   bool suspected_ = false;            // that the view is old
   bool refreshing_ = false;
   std::vector<Server> being_asked_;  // for the map

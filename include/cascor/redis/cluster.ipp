@@ -21,6 +21,8 @@ inline constexpr int redirects_in_haste = 3;
 inline constexpr milliseconds between_refreshes{50};
 // How long one node may take to tell it, while there are others to ask.
 inline constexpr milliseconds patience_with_a_node{1000};
+// How long a node is kept that a redirect has named, and the map has not.
+inline constexpr milliseconds patience_with_the_map{10'000};
 
 }  // namespace detail
 
@@ -75,7 +77,15 @@ void Cluster<CascorWhenUsed>::execute(const Server& pinned, const Commands& batc
         Route::place(*traveller.unit, traveller.answers, replies);
       } else if (const auto redirect =
                      redirect_in(refusal->text, traveller.to ? traveller.to->endpoint() : Endpoint{})) {
-        Server to = node_at(redirect->to, 0);
+        if (traveller.to && SlotMap<CascorWhenUsed>::same(redirect->to, traveller.to->endpoint())) {
+          // What answered is no longer what is there: a connection through something on the way, or an older map.
+          traveller.to->close_idle();
+          suspect();
+          changing = true;
+          again.push_back({traveller.unit, home(*traveller.unit)});
+          continue;
+        }
+        Server to = node_at(redirect->to, true);
         if (redirect->kind == Redirect::Kind::moved) suspect(to);
         // A transaction cannot be asked for elsewhere while its keys move: it waits until they have.
         const bool asking = redirect->kind == Redirect::Kind::ask;
@@ -190,43 +200,55 @@ auto Cluster<CascorWhenUsed>::make_node(const Endpoint& endpoint, std::size_t ma
   return std::make_shared<Node<CascorWhenUsed>>(std::move(options));
 }
 
-// One of `of_masters` that share the connections; 0: of those that are known, and maybe one more. A node whose share is
-// another one now is made anew; calls on the old one end there.
+// One that is known, or a new one, of which those who want to know are told before anybody uses it.
 template <class CascorWhenUsed>
-auto Cluster<CascorWhenUsed>::node_at(const Endpoint& endpoint, std::size_t of_masters) -> Server {
+auto Cluster<CascorWhenUsed>::node_at(const Endpoint& endpoint, bool redirected) -> Server {
+  const std::string name = to_string(endpoint);
   Server node;
-  bool is_master = false;
   {
     const std::lock_guard lock{mutex_};
-    const std::string name = to_string(endpoint);
-    if (const auto known = nodes_.find(name); known != nodes_.end()) node = known->second;
-    const bool any_share = node && of_masters == 0;
-    if (of_masters == 0) of_masters = view_ ? view_->servers.size() + 1 : 1;
-    const std::size_t share = std::max<std::size_t>(each_.max_connections / of_masters, 1);
-    if (!node || (!any_share && node->pool().max != share)) {
-      Server fresh = make_node(endpoint, share);
-      if (node) retire(node);
-      nodes_.insert_or_assign(name, fresh);
-      if (stopper_.stopped()) fresh->stop();
-      node = std::move(fresh);
+    auto known = nodes_.find(name);
+    if (known == nodes_.end()) {
+      known = nodes_.emplace(name, Known{make_node(endpoint, each_.max_connections)}).first;
+      ++version_;
+      if (stopper_.stopped()) known->second.server->stop();
+      share_out();
     }
-    is_master = view_ && std::any_of(view_->servers.begin(), view_->servers.end(), [&endpoint](const Server& one) {
-                  return SlotMap<CascorWhenUsed>::same(one->endpoint(), endpoint);
-                });
+    if (redirected) known->second.redirected = std::chrono::steady_clock::now();
+    node = known->second.server;
+    if (known->second.told) return node;
   }
   // Behind its entry, so that whoever is told finds it; by everybody who is about to use it, so that none is early.
-  if (!is_master) tell_of_change();
+  tell_of_change();
+  const std::lock_guard lock{mutex_};
+  if (const auto known = nodes_.find(name); known != nodes_.end() && known->second.server == node) {
+    known->second.told = true;
+  }
   return node;
 }
 
+// Under the lock.
 template <class CascorWhenUsed>
-bool Cluster<CascorWhenUsed>::knows_others(const std::vector<Server>& masters) const {
-  const std::lock_guard lock{mutex_};
-  return std::any_of(nodes_.begin(), nodes_.end(), [&masters](const auto& named) {
-    return std::none_of(masters.begin(), masters.end(), [&named](const Server& one) {
-      return SlotMap<CascorWhenUsed>::same(one->endpoint(), named.second->endpoint());
-    });
+void Cluster<CascorWhenUsed>::share_out() {
+  const std::size_t share = std::max<std::size_t>(each_.max_connections / nodes_.size(), 1);
+  for (auto& [name, known] : nodes_) known.server->set_most(share);
+}
+
+// Under the lock: the nodes that are neither in the map nor, so it seems, about to be.
+template <class CascorWhenUsed>
+void Cluster<CascorWhenUsed>::forget_others(const View& now) {
+  const auto recently = std::chrono::steady_clock::now() - detail::patience_with_the_map;
+  std::erase_if(nodes_, [&](const auto& named) {
+    const Known& known = named.second;
+    if (std::find(now.servers.begin(), now.servers.end(), known.server) != now.servers.end()) return false;
+    const bool away = known.server->seems_away();
+    if (!away && known.redirected > recently) return false;
+    retire(known.server);
+    // What hangs there would hang until its deadline: its place may have been taken.
+    if (away) known.server->stop();
+    return true;
   });
+  if (!nodes_.empty()) share_out();
 }
 
 // Under the lock.
@@ -261,15 +283,17 @@ void Cluster<CascorWhenUsed>::suspect(const Server& better) {
 }
 
 template <class CascorWhenUsed>
-auto Cluster<CascorWhenUsed>::view(Deadline by) -> std::shared_ptr<const View> {
+auto Cluster<CascorWhenUsed>::view(Deadline by, const std::atomic<bool>* given_up) -> std::shared_ptr<const View> {
+  Question question{by, given_up};
   std::unique_lock lock{mutex_};
   while (true) {
     const bool recently = std::chrono::steady_clock::now() - last_refresh_ < detail::between_refreshes;
     if (view_ && (!suspected_ || recently || refreshing_)) return view_;
-    if (!refreshing_) return refreshed(lock, by);
+    if (!refreshing_) return refreshed(lock, std::move(question));
     // Nobody knows yet: the one who is asking will.
-    if (!refreshed_.wait_for(lock, std::min(by.remaining(), milliseconds{std::chrono::hours{24}}),
-                             [this] { return !refreshing_; })) {
+    const bool in_time = refreshed_.wait_for(lock, std::min(by.remaining(), milliseconds{std::chrono::hours{24}}),
+                                             [&] { return !refreshing_ || question.over(); });
+    if (!in_time || question.over()) {
       throw TimeoutError{"Timeout while the nodes of the Redis Cluster were looked for",
                          "Give the call more time, or see whether the nodes in redis_url answer."};
     }
@@ -278,22 +302,19 @@ auto Cluster<CascorWhenUsed>::view(Deadline by) -> std::shared_ptr<const View> {
 
 // Under the lock, which it lets go of while it asks.
 template <class CascorWhenUsed>
-auto Cluster<CascorWhenUsed>::refreshed(std::unique_lock<std::mutex>& lock, Deadline by)
+auto Cluster<CascorWhenUsed>::refreshed(std::unique_lock<std::mutex>& lock, Question question)
     -> std::shared_ptr<const View> {
   refreshing_ = true;
   suspected_ = false;
   const Server better = std::exchange(better_, nullptr);
   lock.unlock();
   std::shared_ptr<View> fresh;
-  std::shared_ptr<const CacheError> error;
   std::exception_ptr failed;
   try {
-    if (auto map = ask_for_slots(whom_to_ask(better), by, error)) {
+    if (auto map = ask_for_slots(whom_to_ask(better), question)) {
       auto all = std::make_shared<View>();
       all->map = *std::move(map);
-      for (const Endpoint& master : all->map.masters()) {
-        all->servers.push_back(node_at(master, all->map.masters().size()));
-      }
+      for (const Endpoint& master : all->map.masters()) all->servers.push_back(node_at(master, false));
       fresh = std::move(all);
     }
   } catch (...) {  // out of memory
@@ -305,22 +326,15 @@ auto Cluster<CascorWhenUsed>::refreshed(std::unique_lock<std::mutex>& lock, Dead
   last_refresh_ = std::chrono::steady_clock::now();
   refreshed_.notify_all();
   if (fresh) {
-    fresh->version = view_ ? view_->version + (fresh->map == view_->map ? 0 : 1) : 1;
+    if (!view_ || !(fresh->map == view_->map)) ++version_;
     view_ = fresh;
-    std::erase_if(nodes_, [this, &fresh](const auto& named) {
-      const auto& servers = fresh->servers;
-      if (std::find(servers.begin(), servers.end(), named.second) != servers.end()) return false;
-      retire(named.second);
-      // What hangs there would hang until its deadline: its place may have been taken.
-      if (named.second->seems_away()) named.second->stop();
-      return true;
-    });
+    forget_others(*fresh);
     return view_;
   }
   suspected_ = true;
   if (view_) return view_;
   if (failed) std::rethrow_exception(failed);
-  if (error) error->raise();
+  if (question.error) question.error->raise();
   throw ConnectionError{"Error connecting to Redis Cluster: no node in redis_url told of it",
                         "Name nodes of one cluster in redis_url."};
 }
@@ -346,8 +360,7 @@ auto Cluster<CascorWhenUsed>::whom_to_ask(const Server& first) -> std::vector<Se
 // One after the other, and none for so long that there is no time for the next. Where a map is known the call that asks
 // has something else to do yet.
 template <class CascorWhenUsed>
-auto Cluster<CascorWhenUsed>::ask_for_slots(const std::vector<Server>& servers, Deadline by,
-                                            std::shared_ptr<const CacheError>& error)
+auto Cluster<CascorWhenUsed>::ask_for_slots(const std::vector<Server>& servers, Question& question)
     -> std::optional<SlotMap<CascorWhenUsed>> {
   const auto half_of = [](Deadline whole) { return Deadline{whole.clock(), whole.remaining() / 2}; };
   bool known = false;
@@ -355,37 +368,52 @@ auto Cluster<CascorWhenUsed>::ask_for_slots(const std::vector<Server>& servers, 
     const std::lock_guard lock{mutex_};
     known = view_ != nullptr;
   }
-  if (known) by = half_of(by);
+  const Deadline by = known ? half_of(question.by) : question.by;
   for (const Server& server : servers) {
+    if (question.over()) break;
     const bool last = &server == &servers.back();
-    if (auto map = ask_for_slots(server, last ? by : half_of(by), error)) return map;
+    if (auto map = ask_for_slots(server, question, last ? by : half_of(by))) return map;
   }
   return std::nullopt;
 }
 
 template <class CascorWhenUsed>
-auto Cluster<CascorWhenUsed>::ask_for_slots(const Server& server, Deadline by, std::shared_ptr<const CacheError>& error)
+auto Cluster<CascorWhenUsed>::ask_for_slots(const Server& server, Question& question, Deadline by)
     -> std::optional<SlotMap<CascorWhenUsed>> {
   Commands batch;
   batch.add({Answer::any}, "CLUSTER", "SLOTS");
   Reply reply;
   const Deadline soon = Deadline::sooner(by, {by.clock(), detail::patience_with_a_node});
-  const Outcome outcome = server->try_run(batch, {&reply, 1}, {.may_share = false, .past_breaker = true}, soon);
+  const Terms terms{.may_share = false, .past_breaker = true, .given_up = question.given_up};
+  const Outcome outcome = server->try_run(batch, {&reply, 1}, terms, soon);
   if (outcome.error) {
-    error = outcome.error;
+    question.error = outcome.error;
     return std::nullopt;
   }
   if (reply.is_error()) {
-    error = server_error(reply.text);
+    question.error = server_error(reply.text);
     return std::nullopt;
   }
   return SlotMap<CascorWhenUsed>::from(reply, server->endpoint());
 }
 
 template <class CascorWhenUsed>
-auto Cluster<CascorWhenUsed>::masters(Deadline by) -> Masters {
-  const auto now = view(by);
-  return {now->servers, now->version};
+auto Cluster<CascorWhenUsed>::masters(Deadline by, const std::atomic<bool>* given_up) -> Masters {
+  (void)view(by, given_up);
+  const std::lock_guard lock{mutex_};
+  Masters all{view_->servers, version_};
+  for (const auto& [name, known] : nodes_) {
+    const bool in_map = std::find(view_->servers.begin(), view_->servers.end(), known.server) != view_->servers.end();
+    if (!in_map) all.servers.push_back(known.server);
+  }
+  return all;
+}
+
+template <class CascorWhenUsed>
+void Cluster<CascorWhenUsed>::end_asking() noexcept {
+  const std::lock_guard lock{mutex_};
+  refreshed_.notify_all();
+  for (const Server& node : being_asked_) node->drop_connections();
 }
 
 template <class CascorWhenUsed>
@@ -403,7 +431,7 @@ PoolState Cluster<CascorWhenUsed>::pool() const {
   const std::lock_guard lock{mutex_};
   PoolState all;
   for (const auto& [name, node] : nodes_) {
-    const PoolState one = node->pool();
+    const PoolState one = node.server->pool();
     all.size += one.size;
     all.in_use += one.in_use;
     all.waiting += one.waiting;
@@ -417,7 +445,7 @@ RemoteStats Cluster<CascorWhenUsed>::stats() const {
   const std::lock_guard lock{mutex_};
   RemoteStats all = of_retired_;
   for (const auto& [name, node] : nodes_) {
-    const RemoteStats one = node->stats();
+    const RemoteStats one = node.server->stats();
     all.commands += one.commands;
     all.batches += one.batches;
     all.retries += one.retries;
@@ -431,7 +459,7 @@ template <class CascorWhenUsed>
 void Cluster<CascorWhenUsed>::stop() noexcept {
   stopper_.stop();
   const std::lock_guard lock{mutex_};
-  for (const auto& [name, node] : nodes_) node->stop();
+  for (const auto& [name, node] : nodes_) node.server->stop();
   for (const Server& node : being_asked_) node->stop();
   for (const auto& node : retired_) {
     if (const Server still = node.lock()) still->stop();

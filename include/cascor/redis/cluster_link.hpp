@@ -85,8 +85,9 @@ class ClusterLink final : public InvalidationLink {
   std::mutex mutex_;
   std::condition_variable wake_;
   Parts parts_;
-  bool changed_ = true;  // the masters, since they were last asked for
-  bool closing_ = false;
+  bool changed_ = true;               // the masters, since they were last asked for
+  std::atomic<bool> closing_{false};  // set under the mutex
+  bool ended_ = false;                // the thread
   std::thread thread_;
 };
 

@@ -15,7 +15,12 @@ void ClusterLink<CascorWhenUsed>::open() noexcept {
     cluster_.when_masters_change([this] { masters_change(); });  // which takes the lock: not under it
     const std::lock_guard lock{mutex_};
     if (closing_ || thread_.joinable()) return;
-    thread_ = std::thread{[this] { run(); }};
+    thread_ = std::thread{[this] {
+      run();
+      const std::lock_guard end{mutex_};
+      ended_ = true;
+      wake_.notify_all();
+    }};
     state_ = LinkState::connecting;
   } catch (const std::exception&) {  // no thread to be had: the next read asks again
   }
@@ -43,7 +48,18 @@ void ClusterLink<CascorWhenUsed>::close() noexcept {
     closing_ = true;
     wake_.notify_all();
   }
-  if (thread_.joinable()) thread_.join();
+  if (thread_.joinable()) {
+    std::unique_lock lock{mutex_};
+    constexpr milliseconds soon{10};
+    while (!ended_) {  // it may be asking a node that hangs, or be about to
+      lock.unlock();
+      cluster_.end_asking();
+      lock.lock();
+      wake_.wait_for(lock, soon, [this] { return ended_; });
+    }
+    lock.unlock();
+    thread_.join();
+  }
   Parts parts;
   {
     const std::lock_guard lock{mutex_};
@@ -135,12 +151,12 @@ void ClusterLink<CascorWhenUsed>::run() noexcept {
     std::unique_lock lock{mutex_};
     if (failed) {
       changed_ = true;
-      wake_.wait_for(lock, between_attempts, [this] { return closing_; });
+      wake_.wait_for(lock, between_attempts, [this] { return closing_.load(); });
     } else {
-      wake_.wait(lock, [this] { return closing_ || changed_; });
+      wake_.wait(lock, [this] { return closing_.load() || changed_; });
     }
     // A link that is lost tries again by itself, and says so each time: the masters are not asked for as often.
-    if (!closing_) wake_.wait_for(lock, between_attempts / 4, [this] { return closing_; });
+    if (!closing_) wake_.wait_for(lock, between_attempts / 4, [this] { return closing_.load(); });
     if (closing_) return;
   }
 }
@@ -153,8 +169,7 @@ void ClusterLink<CascorWhenUsed>::follow_masters() {
     changed_ = false;
   }
   cluster_.look_again();
-  const auto masters = cluster_.masters(Deadline{*SystemClock::shared(), each_.redis.timeout});
-  const bool are_all = !cluster_.knows_others(masters.servers);  // the map may be older than a redirect
+  const auto masters = cluster_.masters(Deadline{*SystemClock::shared(), each_.redis.timeout}, &closing_);
   Parts gone;
   {
     const std::lock_guard lock{mutex_};
@@ -178,7 +193,6 @@ void ClusterLink<CascorWhenUsed>::follow_masters() {
       parts_.push_back(std::make_unique<Part>(*this, server->endpoint()));
     }
     for (auto& part : parts_) part->link().open();
-    if (!are_all) changed_ = true;
     come_up();  // only some that are gone may have been missing
   }
   gone.clear();  // outside the lock, which their threads may want

@@ -26,7 +26,7 @@ class Connection {
   /// it, and must outlive it.
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): the other one does
   Connection(const RedisOptions& options, Deadline by, Stopper<CascorWhenUsed>* stopper = nullptr)
-      : Connection{options, options.locate ? options.locate(by) : options.endpoint, by, stopper} {}
+      : Connection{options, dialled(options, by, stopper), by, stopper} {}
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   ~Connection();
@@ -65,7 +65,14 @@ class Connection {
   TimePoint retires() const noexcept { return retires_; }
 
  private:
-  Connection(const RedisOptions& options, const Endpoint& endpoint, Deadline by, Stopper<CascorWhenUsed>* stopper);
+  struct Dialled {
+    std::unique_ptr<cascor::detail::Dependent<Transport, CascorWhenUsed>> transport;
+    Endpoint endpoint;
+    // Null without a stopper.
+    std::shared_ptr<typename Stopper<CascorWhenUsed>::Dialling> dialling;
+  };
+  Connection(const RedisOptions& options, Dialled dialled, Deadline by, Stopper<CascorWhenUsed>* stopper);
+  static Dialled dialled(const RedisOptions& options, Deadline by, Stopper<CascorWhenUsed>* stopper);
   void introduce(const RedisOptions& options, Deadline by);
   // As execute(); `answered` counts the answers that came, also when it throws.
   void exchange(const Batch<CascorWhenUsed>& batch, std::span<Reply> replies, std::size_t& answered, Deadline by);

@@ -9,15 +9,44 @@
 
 namespace cascor::inline CASCOR_CACHE_ABI::redis {
 
+// Whoever is dialled may be another server before it answers: then that one is dialled.
 template <class CascorWhenUsed>
-Connection<CascorWhenUsed>::Connection(const RedisOptions& options, const Endpoint& endpoint, Deadline by,
+auto Connection<CascorWhenUsed>::dialled(const RedisOptions& options, Deadline by, Stopper<CascorWhenUsed>* stopper)
+    -> Dialled {
+  constexpr int most_dials = 4;
+  for (int dials = 1;; ++dials) {
+    Dialled to;
+    if (stopper != nullptr) to.dialling = stopper->dialling();
+    to.endpoint = options.locate ? options.locate(by) : options.endpoint;
+    const bool last = !options.locate || dials == most_dials;
+    // Finding it may have been what told of the other server.
+    if (!last && to.dialling && to.dialling->ended() && !stopper->stopped()) continue;
+    if (to.dialling && to.dialling->ended()) to.dialling = stopper->dialling();
+    try {
+      to.transport =
+          dial(to.endpoint, options.keepalive, by, to.dialling ? to.dialling->fd() : -1, options.secure.get());
+      return to;
+    } catch (const ConnectionError&) {
+      if (!to.dialling || !to.dialling->ended() || stopper->stopped()) throw;
+      if (last) {
+        throw ConnectionError{
+            "Error connecting to Redis on " + to_string(to.endpoint) + ": another server has taken its place",
+            "Make the call again: it goes to that server."};
+      }
+    }
+  }
+}
+
+template <class CascorWhenUsed>
+Connection<CascorWhenUsed>::Connection(const RedisOptions& options, Dialled dialled, Deadline by,
                                        Stopper<CascorWhenUsed>* stopper)
-    : transport_{dial(endpoint, options.keepalive, by, stopper == nullptr ? -1 : stopper->fd(), options.secure.get())},
+    : transport_{std::move(dialled.transport)},
       stopper_{stopper},
       clock_{options.clock.get()},
-      peer_{to_string(endpoint)},
+      peer_{to_string(dialled.endpoint)},
       last_used_{clock_->now()} {
   if (stopper_ != nullptr) stopper_->add(*transport_);
+  if (dialled.dialling && dialled.dialling->ended()) transport_->interrupt();  // before it was in the list
   try {
     introduce(options, by);
   } catch (...) {

@@ -29,6 +29,9 @@ class MasterFinder {
   /// The master's address, one round trip where the first Sentinel answers. Throws ConnectionError "Error connecting to
   /// Redis …" where no Sentinel answers, or those that do know no master of the name; TimeoutError at the deadline.
   Endpoint find(Deadline by);
+  /// The master that was named is none, or not to be had: another Sentinel is asked first the next time, as the one
+  /// that named it may be cut off from the others.
+  void doubt();
   /// How to talk to the Sentinel that answered last; for a link that listens to it. The next call names another one.
   RedisOptions next_sentinel();
   const std::string& master_name() const noexcept { return master_name_; }
@@ -39,6 +42,7 @@ class MasterFinder {
   struct Sentinel {
     Endpoint at;
     bool wants_credentials = false;
+    bool silent = false;  // gave no answer the last time
   };
   // What asking all of them gave, for those who wait for it.
   struct Answer {
@@ -56,7 +60,7 @@ class MasterFinder {
   Stopper<CascorWhenUsed> stopper_;
   std::mutex mutex_;
   std::condition_variable answered_;
-  std::vector<Sentinel> sentinels_;  // the one that answered last first
+  std::vector<Sentinel> sentinels_;  // the one that answered last first, those that gave no answer last
   std::size_t next_ = 0;
   bool asking_ = false;
   Answer last_;

@@ -76,6 +76,7 @@ auto MasterFinder<CascorWhenUsed>::ask_all(Deadline by) -> Answer {
     // None for so long that there is no time for the next.
     const bool last = i + 1 == sentinels.size();
     Answer answer = ask(sentinels[i], more, last ? by : Deadline{by.clock(), by.remaining() / 2});
+    sentinels[i].silent = !answer.there;
     if (!answer.there) {
       // One that answers, and knows nothing, says more than one that is away.
       const bool says_more = !unknown.error || unknown.error->code() != ErrorCode::connection ||
@@ -91,6 +92,7 @@ auto MasterFinder<CascorWhenUsed>::ask_all(Deadline by) -> Answer {
       });
       if (!known && sentinels.size() < detail::most_sentinels) sentinels.push_back(std::move(one));
     }
+    std::stable_partition(sentinels.begin(), sentinels.end(), [](const Sentinel& one) { return !one.silent; });
     const std::lock_guard lock{mutex_};
     sentinels_ = std::move(sentinels);
     next_ = 0;
@@ -145,7 +147,7 @@ auto MasterFinder<CascorWhenUsed>::ask(Sentinel& sentinel, std::vector<Sentinel>
     answer.master.host = address[0].text;
     answer.there = true;
     for (const Reply& one : replies[1].elements) {  // pairs of a field's name and its value
-      Sentinel other{.at = {}, .wants_credentials = sentinel.wants_credentials};
+      Sentinel other{.at = {}, .wants_credentials = sentinel.wants_credentials, .silent = false};
       other.at.port = 0;
       for (std::size_t i = 0; i + 1 < one.elements.size(); i += 2) {
         const std::string& value = one.elements[i + 1].text;
@@ -159,6 +161,15 @@ auto MasterFinder<CascorWhenUsed>::ask(Sentinel& sentinel, std::vector<Sentinel>
     answer.error = error.share();
   }
   return answer;
+}
+
+template <class CascorWhenUsed>
+void MasterFinder<CascorWhenUsed>::doubt() {
+  const std::lock_guard lock{mutex_};
+  const auto answers = [](const Sentinel& one) { return !one.silent; };
+  auto end = std::find_if_not(sentinels_.begin(), sentinels_.end(), answers);
+  if (end - sentinels_.begin() < 2) end = sentinels_.end();
+  std::rotate(sentinels_.begin(), sentinels_.begin() + 1, end);
 }
 
 template <class CascorWhenUsed>

@@ -23,6 +23,8 @@ struct Terms {
   Repeat repeat = Repeat::safe;
   bool may_share = true;
   bool past_breaker = false;  ///< asked even while other calls fail at once
+  /// Set, and true by then: what failed is not tried again.
+  const std::atomic<bool>* given_up = nullptr;
 };
 
 /// Dials at the first call. Calls that are made at once share batches; see pipeline.hpp. Must outlive every call on it:
@@ -65,6 +67,12 @@ class Node {
   /// Reads the answers of a batch that was launched.
   Outcome land(Flight flight, const Batch<CascorWhenUsed>& batch, std::span<Reply> replies, Deadline by);
 
+  /// Holds so many connections at the most from now on, one at least; those in use beyond that end with their calls.
+  void set_most(std::size_t most) {
+    if (pool_.state().max == most) return;
+    pool_.set_most(most);
+    pipeline_.set_most(most);
+  }
   /// Closes every connection, those in use too: calls on them are tried again where that is safe. For a server that is
   /// another one from now on.
   void drop_connections() noexcept {

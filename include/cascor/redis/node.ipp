@@ -50,6 +50,7 @@ auto Node<CascorWhenUsed>::try_run(const Batch<CascorWhenUsed>& batch, std::span
       if (no_server) breaker_.failed(*attempt.error);
       if (code != ErrorCode::connection) return {attempt.error, attempt.anything_sent};
     }
+    if (terms.given_up != nullptr && *terms.given_up) return {attempt.error, attempt.anything_sent};
     const auto delay = policy.after(failed, by.remaining(), [this] { return random_(); });
     if (!delay) return {attempt.error, attempt.anything_sent};
     retries_.fetch_add(1, std::memory_order_relaxed);

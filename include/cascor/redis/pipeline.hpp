@@ -61,6 +61,8 @@ class Pipeline {
   /// Sends the batch once and reads an answer for each of its commands into `replies`. Ends by the deadline, whatever
   /// other callers do. `may_share`: together with others' commands; what is large goes alone all the same.
   Attempt attempt(const Batch<CascorWhenUsed>& batch, std::span<Reply> replies, bool may_share, Deadline by);
+  /// For a pool that holds so many connections from now on.
+  void set_most(std::size_t most);
   /// Ends every attempt that is waiting, and with the pool's connections every other one.
   void stop() noexcept;
 

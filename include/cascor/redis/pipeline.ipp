@@ -43,8 +43,13 @@ CASCOR_CACHE_FN std::shared_ptr<const CacheError> shared_or_null(const CacheErro
 template <class CascorWhenUsed>
 Pipeline<CascorWhenUsed>::Pipeline(const RedisOptions& options, ConnectionPool<CascorWhenUsed>& pool)
     : options_{options}, pool_{pool} {
-  const std::size_t most = std::max<std::size_t>(options.max_connections, 1);
-  const std::size_t asked = options.shared_connections;
+  set_most(std::max<std::size_t>(options.max_connections, 1));
+}
+
+template <class CascorWhenUsed>
+void Pipeline<CascorWhenUsed>::set_most(std::size_t most) {
+  const std::lock_guard lock{mutex_};
+  const std::size_t asked = options_.shared_connections;
   permits_for_few_ = std::min(asked == 0 ? detail::few_callers : asked, most);
   permits_for_many_ = std::min(asked == 0 ? detail::suitable_permits() : asked, most);
   most_permits_ = std::min(std::max(detail::most_permits, asked), most);

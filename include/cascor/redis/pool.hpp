@@ -24,8 +24,9 @@ namespace cascor::inline CASCOR_CACHE_ABI::redis {
 template <class CascorWhenUsed = void>
 class ConnectionPool {
  public:
-  ConnectionPool(const RedisOptions& options, cascor::detail::Random& random) : options_{options}, random_{random} {
-    idle_.reserve(options.max_connections);  // taking one back must not fail
+  ConnectionPool(const RedisOptions& options, cascor::detail::Random& random)
+      : options_{options}, random_{random}, most_{options.max_connections} {
+    idle_.reserve(most_);  // taking one back must not fail
   }
   ConnectionPool(const ConnectionPool&) = delete;
   ConnectionPool& operator=(const ConnectionPool&) = delete;
@@ -59,8 +60,9 @@ class ConnectionPool {
     std::unique_ptr<Connection<CascorWhenUsed>> connection_;
   };
 
-  /// An idle connection, a new one, or, with max_connections lent, the next to come back. Throws what dialling throws,
-  /// and TimeoutError "pool exhausted …" with the figures when the deadline passes first; `exhausted` is true then.
+  /// An idle connection, a new one, or, with as many lent as may be, the next to come back. Throws what dialling
+  /// throws, and TimeoutError "pool exhausted …" with the figures when the deadline passes first; `exhausted` is true
+  /// then.
   Lease acquire(Deadline by, bool* exhausted = nullptr);
   /// Would it be taken back?
   static bool worth_keeping(const Connection<CascorWhenUsed>& connection) noexcept {
@@ -71,6 +73,9 @@ class ConnectionPool {
   /// Closes what is idle, and has not been in use since `when`: whatever closed or forgot one idle connection has
   /// likely done so to all.
   void close_unused_since(TimePoint when);
+  /// Holds so many connections at the most from now on, one at least. Of too many those that are lent are closed when
+  /// they come back.
+  void set_most(std::size_t most);
   /// Ends what is done on every connection, and all waiting; acquire() throws from then on.
   void stop() noexcept;
 
@@ -103,6 +108,7 @@ class ConnectionPool {
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<Connection<CascorWhenUsed>>> idle_;  // the one used last at the back
   std::deque<Waiter*> waiters_;
+  std::size_t most_;
   std::size_t size_ = 0;            // lent, idle, being dialled and being closed
   std::atomic<bool> short_{false};  // there are waiters
   std::atomic<std::uint64_t> dialled_{0};

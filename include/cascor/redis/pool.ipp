@@ -28,7 +28,7 @@ typename ConnectionPool<CascorWhenUsed>::Lease ConnectionPool<CascorWhenUsed>::a
       close(std::move(connection));
       continue;
     }
-    if (size_ < options_.max_connections) {
+    if (size_ < most_) {
       ++size_;
     } else {
       connection = wait_for_one(lock, by, exhausted);
@@ -76,16 +76,19 @@ std::unique_ptr<Connection<CascorWhenUsed>> ConnectionPool<CascorWhenUsed>::wait
   short_.store(!waiters_.empty(), std::memory_order_relaxed);
   if (exhausted != nullptr) *exhausted = true;
   throw TimeoutError{"Redis connection pool exhausted: " + std::to_string(size_ - idle_.size()) + " of " +
-                         std::to_string(options_.max_connections) + " connections in use, " +
-                         std::to_string(waiters_.size()) + " other callers waiting, waited " +
-                         std::to_string(patience.count()) + " ms",
+                         std::to_string(most_) + " connections in use, " + std::to_string(waiters_.size()) +
+                         " other callers waiting, waited " + std::to_string(patience.count()) + " ms",
                      "Raise connection_pool.max_connections or connection_pool.timeout, or make fewer calls at once."};
 }
 
 template <class CascorWhenUsed>
 void ConnectionPool<CascorWhenUsed>::give_back(std::unique_ptr<Connection<CascorWhenUsed>> connection) noexcept {
   if (!worth_keeping(*connection)) return close(std::move(connection));
-  const std::lock_guard lock{mutex_};
+  std::unique_lock lock{mutex_};
+  if (size_ > most_) {
+    lock.unlock();
+    return close(std::move(connection));
+  }
   Waiter* const next = take_waiter();
   if (next == nullptr) return idle_.push_back(std::move(connection));
   next->connection = std::move(connection);
@@ -102,7 +105,7 @@ void ConnectionPool<CascorWhenUsed>::close(std::unique_ptr<Connection<CascorWhen
 template <class CascorWhenUsed>
 void ConnectionPool<CascorWhenUsed>::release_slot() noexcept {
   const std::lock_guard lock{mutex_};
-  Waiter* const next = take_waiter();
+  Waiter* const next = size_ > most_ ? nullptr : take_waiter();
   if (next == nullptr) {
     --size_;
     return;
@@ -143,6 +146,28 @@ void ConnectionPool<CascorWhenUsed>::close_unused_since(TimePoint when) {
 }
 
 template <class CascorWhenUsed>
+void ConnectionPool<CascorWhenUsed>::set_most(std::size_t most) {
+  while (true) {
+    std::unique_ptr<Connection<CascorWhenUsed>> connection;
+    {
+      const std::lock_guard lock{mutex_};
+      idle_.reserve(most);
+      most_ = most;
+      while (size_ < most_ && !waiters_.empty()) {
+        Waiter* const next = take_waiter();
+        ++size_;
+        next->woken_to_dial = true;
+        next->woken.notify_one();
+      }
+      if (size_ <= most_ || idle_.empty()) return;
+      connection = std::move(idle_.front());
+      idle_.erase(idle_.begin());
+    }
+    close(std::move(connection));
+  }
+}
+
+template <class CascorWhenUsed>
 void ConnectionPool<CascorWhenUsed>::stop() noexcept {
   stopper_.stop();
   const std::lock_guard lock{mutex_};
@@ -156,7 +181,7 @@ void ConnectionPool<CascorWhenUsed>::stop() noexcept {
 template <class CascorWhenUsed>
 PoolState ConnectionPool<CascorWhenUsed>::state() const {
   const std::lock_guard lock{mutex_};
-  return {size_, size_ - idle_.size(), waiters_.size(), options_.max_connections};
+  return {size_, size_ - idle_.size(), waiters_.size(), most_};
 }
 
 #if defined(CASCOR_CACHE_COMPILED)

@@ -19,7 +19,11 @@ Sentinel<CascorWhenUsed>::Sentinel(const RedisOptions& each, std::vector<Endpoin
 template <class CascorWhenUsed>
 void Sentinel<CascorWhenUsed>::run(const Commands& batch, std::span<Reply> replies, const Terms& terms, Deadline by) {
   const auto outcome = server_->try_run(batch, replies, terms, by);
-  if (outcome.error) outcome.error->raise();
+  if (outcome.error) {
+    const ErrorCode code = outcome.error->code();
+    if (code == ErrorCode::connection || code == ErrorCode::timeout) finder_.doubt();
+    outcome.error->raise();
+  }
   if (!watching_.load(std::memory_order_relaxed)) start_watching();
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -14,7 +15,7 @@ namespace cascor::inline CASCOR_CACHE_ABI::redis {
 class Transport;
 
 /// One an engine; stop() is for good. Safe from any thread. The mutex guards the list of transports, so that none is
-/// closed while it is being interrupted; nothing else is locked under it.
+/// closed while it is being interrupted, and the dials' event; nothing else is locked under it.
 template <class CascorWhenUsed = void>
 class Stopper {
  public:
@@ -25,8 +26,25 @@ class Stopper {
 
   /// Interrupts every transport in the list, each that comes later, and every wait on fd().
   void stop() noexcept;
-  /// Interrupts every transport that is in the list now; what comes later is let be.
+  /// What those who dial now wait on beside their sockets: raised by stop(), and by the next interrupt().
+  class Dialling {
+   public:
+    int fd() const noexcept { return event_.fd(); }
+    bool ended() const noexcept { return ended_.load(std::memory_order_acquire); }
+    void end() noexcept {
+      ended_.store(true, std::memory_order_release);
+      raise_event(event_);
+    }
+
+   private:
+    Descriptor event_ = make_event();
+    std::atomic<bool> ended_{false};
+  };
+
+  /// Interrupts every transport that is in the list now, and every dial that has begun; what comes later is let be.
   void interrupt() noexcept;
+  /// For one dial, from before it is known where to.
+  std::shared_ptr<Dialling> dialling();
   bool stopped() const noexcept { return stopped_.load(std::memory_order_acquire); }
   /// Readable once stopped; for wait_until_ready().
   int fd() const noexcept { return event_.fd(); }
@@ -44,6 +62,7 @@ class Stopper {
   std::atomic<bool> stopped_{false};
   std::mutex mutex_;
   std::vector<cascor::detail::Dependent<Transport, CascorWhenUsed>*> transports_;
+  std::shared_ptr<Dialling> dialling_;  // null: nobody has dialled since the last interrupt()
 };
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::redis

@@ -13,12 +13,23 @@ void Stopper<CascorWhenUsed>::stop() noexcept {
   stopped_.store(true, std::memory_order_release);
   raise_event(event_);
   for (Transport* const transport : transports_) transport->interrupt();
+  if (dialling_) dialling_->end();
 }
 
 template <class CascorWhenUsed>
 void Stopper<CascorWhenUsed>::interrupt() noexcept {
   const std::lock_guard lock{mutex_};
   for (Transport* const transport : transports_) transport->interrupt();
+  if (dialling_) dialling_->end();
+  dialling_.reset();
+}
+
+template <class CascorWhenUsed>
+auto Stopper<CascorWhenUsed>::dialling() -> std::shared_ptr<Dialling> {
+  const std::lock_guard lock{mutex_};
+  if (stopped()) raise();
+  if (!dialling_) dialling_ = std::make_shared<Dialling>();
+  return dialling_;
 }
 
 template <class CascorWhenUsed>
