@@ -257,8 +257,8 @@ TEST_CASE("health() in each state, as a struct and as JSON") {
     std::vector<std::string> names;
     for (const auto& [name, value] : shown.at("details").items()) names.push_back(name);
     REQUIRE(names == std::vector<std::string>{"backend", "connected_clients", "connection_attempts", "host",
-                                              "info_error", "last_error", "last_ping_ms", "pending_writes", "pool",
-                                              "port", "queued_writes", "uptime_seconds", "used_memory_human",
+                                              "info_error", "last_error", "last_ping_ms", "nodes", "pending_writes",
+                                              "pool", "port", "queued_writes", "uptime_seconds", "used_memory_human",
                                               "version"});
     return shown.at("status").get<std::string>() + ' ' + shown.at("mode").get<std::string>();
   };

@@ -10,7 +10,8 @@
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
 /// What an engine tells of itself: asks the server where Redis serves, has the next attempt to come back made at once
-/// where it does not. `queued_writes`: that wait to be sent.
+/// where it does not; and one of the servers for the others, where there are several. `queued_writes`: that wait to be
+/// sent.
 template <class CascorWhenUsed>
 BasicHealth<CascorWhenUsed> health_of(EngineParts<CascorWhenUsed>& p, std::uint64_t queued_writes) {
   using Parts = EngineParts<CascorWhenUsed>;
@@ -60,6 +61,7 @@ BasicHealth<CascorWhenUsed> health_of(EngineParts<CascorWhenUsed>& p, std::uint6
   details.pending_writes = state.pending_writes;
   details.queued_writes = queued_writes;
   details.pool = p.remote.store->pool();
+  details.nodes = p.remote.store->nodes(p.deadline(whenever));
   if (state.last_error) details.last_error = state.last_error->what();
   if (error) details.last_error = error->what();
   if (!state.live || error) {

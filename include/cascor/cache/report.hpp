@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cascor/codec/json.hpp"
 #include "cascor/core/clock.hpp"
@@ -58,6 +59,7 @@ struct BasicHealthDetails {
   std::uint64_t pending_writes = 0;       ///< that wait for its return
   std::uint64_t queued_writes = 0;        ///< that wait to be sent in the background
   PoolState pool;
+  detail::Dependent<std::vector<NodeState>, CascorWhenUsed> nodes;  ///< with Sentinels or a cluster: every server
 };
 using HealthDetails = BasicHealthDetails<>;
 

@@ -48,6 +48,17 @@ CASCOR_CACHE_FN Dependent<json, CascorWhenUsed> counted(const PrefixStats& stats
 
 CASCOR_CACHE_DEF void to_json(json& out, const BasicHealthDetails<CascorWhenUsed>& details) {
   using Json = detail::Dependent<json, CascorWhenUsed>;
+  const auto pool = [](const PoolState& state) {
+    return Json{{"size", state.size}, {"in_use", state.in_use}, {"waiting", state.waiting}, {"max", state.max}};
+  };
+  Json nodes = Json::array();
+  for (const NodeState& node : details.nodes) {
+    nodes.push_back(Json{{"role", node.role},
+                         {"address", node.address},
+                         {"state", node.state},
+                         {"pool", pool(node.pool)},
+                         {"last_error", node.last_error.empty() ? Json(nullptr) : Json(node.last_error)}});
+  }
   out = Json{{"backend", details.backend},
              {"host", details.host},
              {"port", detail::or_null<Json>(details.port)},
@@ -61,11 +72,8 @@ CASCOR_CACHE_DEF void to_json(json& out, const BasicHealthDetails<CascorWhenUsed
              {"connection_attempts", details.connection_attempts},
              {"pending_writes", details.pending_writes},
              {"queued_writes", details.queued_writes},
-             {"pool",
-              {{"size", details.pool.size},
-               {"in_use", details.pool.in_use},
-               {"waiting", details.pool.waiting},
-               {"max", details.pool.max}}}};
+             {"pool", pool(details.pool)},
+             {"nodes", std::move(nodes)}};
 }
 
 CASCOR_CACHE_DEF void to_json(json& out, const BasicHealth<CascorWhenUsed>& health) {

@@ -80,6 +80,15 @@ struct PoolState {
   std::size_t max = 0;
 };
 
+/// One server of a cluster, or of those that Sentinels watch over, for health().
+struct NodeState {
+  std::string role;              ///< "master", "replica" or "sentinel"
+  std::string address;           ///< "10.0.0.7:6379"
+  std::string state{"unknown"};  ///< "up" or "down", as it was met last or as others say of it; "unknown": nobody says
+  PoolState pool;                ///< connections of this process to it; none to replicas and Sentinels
+  std::string last_error;        ///< of a call to it; empty: none since it was answered last
+};
+
 /// What get_or_compute has counted, whatever the prefix.
 struct ComputeStats {
   std::uint64_t loads = 0;          ///< computations that were run

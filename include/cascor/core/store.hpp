@@ -117,6 +117,9 @@ class KeyValueStore {
   /// Has the witness, which must live as long as this, told of each value under a key from now on. Before the first
   /// call. An engine that cannot tell has nothing to say.
   virtual void tell_values(ValueWitness* /*witness*/) noexcept {}
+  /// The servers of a cluster, or those that Sentinels watch over and the Sentinels; empty for one server. Asks one of
+  /// them, which takes a second at most; where none answers, what is known. Throws nothing of Redis's.
+  virtual std::vector<NodeState> nodes(Deadline /*by*/) { return {}; }
   virtual RemoteStats stats() const = 0;
   /// Has `tell` called, on a thread of the engine's, whenever another server has taken a lost one's place: what failed
   /// may succeed now. Must not block. Empty: nobody is told from then on, nor being told.

@@ -25,6 +25,11 @@ class BreakerGuard {
   void succeeded();
   void failed(const CacheError& error);
   BreakerState state() const;
+  /// What failed last; empty where nothing has since the last success.
+  std::string last_failure() const {
+    const std::lock_guard lock{mutex_};
+    return at_rest() ? std::string{} : last_failure_;
+  }
   /// Has nothing failed since the last success?
   bool at_rest() const noexcept { return at_rest_.load(std::memory_order_acquire); }
 

@@ -57,6 +57,7 @@ class Cluster final : public Topology<CascorWhenUsed> {
   /// The map may be old: it is asked for anew when it is next needed.
   void look_again() { suspect(); }
   PoolState pool() const override;
+  std::vector<NodeState> nodes(Deadline by) override;
   RemoteStats stats() const override;
   void stop() noexcept override;
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cascor/redis/cluster.hpp"
+#include "cascor/redis/node_list.hpp"
 #include "cascor/redis/server_error.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::redis {
@@ -438,6 +439,40 @@ PoolState Cluster<CascorWhenUsed>::pool() const {
     all.max += one.max;
   }
   return all;
+}
+
+template <class CascorWhenUsed>
+std::vector<NodeState> Cluster<CascorWhenUsed>::nodes(Deadline by) {
+  by = Deadline::sooner(by, {by.clock(), detail::patience_with_a_node});
+  std::vector<Server> masters;
+  std::vector<Server> known;
+  {
+    const std::lock_guard lock{mutex_};
+    if (view_) masters = view_->servers;
+    for (const auto& [name, node] : nodes_) known.push_back(node.server);
+  }
+  std::stable_partition(masters.begin(), masters.end(), [](const Server& one) { return !one->seems_away(); });
+  NodeList<CascorWhenUsed> list;
+  Commands batch;
+  batch.add({Answer::any}, "CLUSTER", "NODES");
+  for (const Server& server : masters) {
+    Reply reply;
+    const Deadline soon{by.clock(), by.remaining() / 2};
+    const Terms terms{.may_share = false, .past_breaker = true};
+    if (server->try_run(batch, {&reply, 1}, terms, soon).error || reply.is_error()) continue;
+    list.add_cluster(reply.text, server->endpoint());
+    break;
+  }
+  for (const Server& server : known) {
+    NodeState& node = list.at("master", server->endpoint());
+    node.pool = server->pool();
+    node.last_error = server->last_failure();
+    if (server->seems_away()) node.state = "down";
+  }
+  for (const Endpoint& seed : seeds_) {
+    if (known.empty()) (void)list.at("master", seed);
+  }
+  return std::move(list).take();
 }
 
 template <class CascorWhenUsed>

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cascor/redis/connection.hpp"
+#include "cascor/redis/node_list.hpp"
 #include "cascor/redis/options.hpp"
 #include "cascor/redis/stopper.hpp"
 
@@ -34,6 +35,9 @@ class MasterFinder {
   void doubt();
   /// How to talk to the Sentinel that answered last; for a link that listens to it. The next call names another one.
   RedisOptions next_sentinel();
+  /// Adds the Sentinels, and what the first of them that answers says of the master and its replicas; takes a second
+  /// at most, and throws nothing of Redis's.
+  void look_around(NodeList<CascorWhenUsed>& list, Deadline by);
   const std::string& master_name() const noexcept { return master_name_; }
   /// Ends what is being asked, and each later find(), with a ConnectionError.
   void stop() noexcept { stopper_.stop(); }

@@ -164,6 +164,43 @@ auto MasterFinder<CascorWhenUsed>::ask(Sentinel& sentinel, std::vector<Sentinel>
 }
 
 template <class CascorWhenUsed>
+void MasterFinder<CascorWhenUsed>::look_around(NodeList<CascorWhenUsed>& list, Deadline by) {
+  by = Deadline::sooner(by, {by.clock(), 2 * detail::patience_with_a_sentinel});
+  std::vector<Sentinel> sentinels;
+  {
+    const std::lock_guard lock{mutex_};
+    sentinels = sentinels_;
+  }
+  Batch<CascorWhenUsed> batch;
+  for (const char* what : {"MASTER", "REPLICAS", "SENTINELS"}) {
+    batch.add({redis::Answer::any}, "SENTINEL", what, master_name_);
+  }
+  bool told = false;
+  for (const Sentinel& sentinel : sentinels) {
+    if (told) {
+      NodeState& known = list.at("sentinel", sentinel.at);
+      if (sentinel.silent) known.state = "down";
+      continue;
+    }
+    try {
+      const Deadline soon =
+          Deadline::sooner({by.clock(), by.remaining() / 2}, {by.clock(), detail::patience_with_a_sentinel});
+      Connection<CascorWhenUsed> connection{options_for(sentinel), soon, &stopper_};
+      const std::vector<Reply> replies = connection.execute(batch, soon);
+      list.add_told("master", replies[0]);
+      list.add_told("replica", replies[1]);
+      list.at("sentinel", sentinel.at).state = "up";
+      list.add_told("sentinel", replies[2]);
+      told = true;
+    } catch (const CacheError& error) {
+      NodeState& away = list.at("sentinel", sentinel.at);
+      away.state = "down";
+      away.last_error = error.what();
+    }
+  }
+}
+
+template <class CascorWhenUsed>
 void MasterFinder<CascorWhenUsed>::doubt() {
   const std::lock_guard lock{mutex_};
   const auto answers = [](const Sentinel& one) { return !one.silent; };

@@ -81,6 +81,8 @@ class Node {
   }
   /// Did the last that was heard of the server say that it is away?
   bool seems_away() const noexcept { return !breaker_.at_rest(); }
+  /// What failed last; empty where nothing has since it was answered last.
+  std::string last_failure() const { return breaker_.last_failure(); }
   /// Closes those that nobody is using.
   void close_idle() noexcept { pool_.close_unused_since(TimePoint::max()); }
 

@@ -60,6 +60,7 @@ class RedisBackend final : public KeyValueStore {
 
   void ping(Deadline by) override;
   ServerInfo info(Deadline by) override;
+  std::vector<NodeState> nodes(Deadline by) override { return servers_->nodes(by); }
   PoolState pool() const override { return servers_->pool(); }
   RemoteStats stats() const override { return servers_->stats(); }
   Topology<CascorWhenUsed>& servers() noexcept { return *servers_; }

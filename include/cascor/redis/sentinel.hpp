@@ -46,6 +46,7 @@ class Sentinel final : public Topology<CascorWhenUsed>, private EventSink {
   Endpoint where(std::string_view /*key*/, Deadline by) override { return locate(by); }
   void when_replaced(std::function<void()> tell) override;
   PoolState pool() const override { return server_->pool(); }
+  std::vector<NodeState> nodes(Deadline by) override;
   RemoteStats stats() const override { return server_->stats(); }
   void stop() noexcept override;
 

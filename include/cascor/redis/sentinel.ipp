@@ -105,6 +105,24 @@ void Sentinel<CascorWhenUsed>::when_replaced(std::function<void()> tell) {
 }
 
 template <class CascorWhenUsed>
+std::vector<NodeState> Sentinel<CascorWhenUsed>::nodes(Deadline by) {
+  NodeList<CascorWhenUsed> list;
+  finder_.look_around(list, by);
+  Endpoint master;
+  {
+    const std::lock_guard lock{last_mutex_};
+    master = last_;
+  }
+  if (!master.host.empty()) {
+    NodeState& node = list.at("master", master);
+    node.pool = server_->pool();
+    node.last_error = server_->last_failure();
+    if (server_->seems_away()) node.state = "down";
+  }
+  return std::move(list).take();
+}
+
+template <class CascorWhenUsed>
 void Sentinel<CascorWhenUsed>::stop() noexcept {
   finder_.stop();
   server_->stop();

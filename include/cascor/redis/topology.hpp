@@ -49,6 +49,8 @@ class Topology {
   virtual void when_replaced(std::function<void()> /*tell*/) {}
 
   virtual PoolState pool() const = 0;
+  /// See KeyValueStore.
+  virtual std::vector<NodeState> nodes(Deadline /*by*/) { return {}; }
   virtual RemoteStats stats() const = 0;
   virtual void stop() noexcept = 0;
 };
