@@ -130,6 +130,9 @@ TEST_CASE("A transaction stays whole, and other batches go command by command", 
   CHECK(units[1].slot == slot_of("b"));
   CHECK(units[1].first == 1);
   CHECK(units[2].slot == Routing::Unit::any_slot);
+  Batch message;
+  message.add(Answer{Answer::integer}, "PUBLISH", "anything", "m");
+  CHECK(Routing::units_of(message).at(0).slot == 0);  // all by one node, so that all come in one order
   std::string bytes;
   for (const auto& unit : units) bytes += unit.own.bytes();
   CHECK(bytes == batch.bytes());

@@ -5,6 +5,7 @@
 
 #include "cascor/cache.hpp"
 #include "support/captured_log.hpp"
+#include "support/distributed.hpp"
 #include "support/eventually.hpp"
 #include "support/redis_cluster.hpp"
 
@@ -14,7 +15,7 @@ using support::eventually;
 using support::RedisCluster;
 
 TEST_CASE("A cache on a Redis Cluster invalidates on every node, and nothing of another application", "[cluster]") {
-  RedisCluster cluster;
+  const RedisCluster& cluster = support::shared_cluster();
   CacheManager cache = CacheManager::from_url(cluster.url());
   CacheManager other = CacheManager::from_url(cluster.url());
   std::vector<std::string> keys;
@@ -50,7 +51,7 @@ TEST_CASE("While a part of the cluster is away memory serves, and what was writt
   };
   (void)set_all(1);
   const std::size_t owner = cluster.master_of(cascor::redis::slot_of("cascor:kept"));
-  for (std::size_t i = 0; i < 3; ++i) cluster.node(i).raw("WAIT", "1", "10000");
+  for (std::size_t i = 0; i < 3; ++i) REQUIRE(support::eventually_in_step(cluster.node(i), cluster.node(i + 3)));
   cluster.node(owner).kill();
   REQUIRE_FALSE(cache.set("kept", "meanwhile", {.ttl = 600s}));  // kept in memory, and so not in Redis
   CHECK(*cache.get<std::string>("kept") == "meanwhile");

@@ -16,6 +16,7 @@
 #include "cascor/cache/lock.hpp"
 #include "support/away.hpp"
 #include "support/backends.hpp"
+#include "support/distributed.hpp"
 #include "support/gate.hpp"
 #include "support/threads.hpp"
 
@@ -70,8 +71,9 @@ class ForeverComputing {
 
 }  // namespace
 
-TEST_CASE("one computes for two caches and all their threads, and nobody is left with a lock") {
-  OnRedisTcp backend;
+TEMPLATE_TEST_CASE("one computes for two caches and all their threads, and nobody is left with a lock", "", OnRedisTcp,
+                   OnDistributed) {
+  TestType backend;
   CacheManager one{backend.config()};
   CacheManager two{backend.config()};
   std::atomic<int> computed{0};
@@ -97,9 +99,9 @@ TEST_CASE("one computes for two caches and all their threads, and nobody is left
   CHECK(computed == 1);
   CHECK(right == 16);
   CHECK(one.stats().compute.loads + two.stats().compute.loads == 1);
-  CHECK(backend.server.raw("EXISTS", the_lock).integer == 0);
-  CHECK(backend.server.raw("GET", "cascor:k").text == "1");
-  CHECK(backend.server.raw("PTTL", "cascor:k").integer > 3'000'000);
+  CHECK(server_of(backend, the_lock).raw("EXISTS", the_lock).integer == 0);
+  CHECK(server_of(backend, "cascor:k").raw("GET", "cascor:k").text == "1");
+  CHECK(server_of(backend, "cascor:k").raw("PTTL", "cascor:k").integer > 3'000'000);
 }
 
 TEST_CASE("a holder that is killed with kill -9 is found dead when its lock has expired, and another computes") {

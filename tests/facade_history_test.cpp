@@ -18,6 +18,7 @@
 
 #include "cascor/cache.hpp"
 #include "cascor/redis/record_log.hpp"
+#include "support/distributed.hpp"
 #include "support/eventually.hpp"
 #include "support/recorded_runs.hpp"
 
@@ -29,7 +30,7 @@ using cascor::DataError;
 using cascor::HistoryRecord;
 using cascor::json;
 
-#define EVERY_BACKEND OnMemory, OnRedisTcp
+#define EVERY_BACKEND OnMemory, OnRedisTcp, OnDistributed
 
 TEMPLATE_TEST_CASE("what was appended is found by epoch, from the end, and counted", "[history]", EVERY_BACKEND) {
   RecordedRuns<TestType> on;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cascor/cache.hpp"
+#include "support/distributed.hpp"
 #include "support/eventually.hpp"
 #include "support/redis_cluster.hpp"
 #include "support/threads.hpp"
@@ -32,7 +33,7 @@ bool is_near(CacheManager& cache, const std::string& key) {
 }  // namespace
 
 TEST_CASE("Keys of every node of a cluster are kept near, and go when another process writes them", "[cluster][near]") {
-  RedisCluster cluster;
+  const RedisCluster& cluster = support::shared_cluster();
   CacheManager reader = CacheManager::from_url(cluster.url());
   CacheManager writer = CacheManager::from_url(cluster.url());
   constexpr int keys = 30;
@@ -105,7 +106,7 @@ TEST_CASE("A master that dies takes what is near along, and its replacement is l
   REQUIRE(writer.cache_topology("latest", {{"version", 0}}, 600s));
   REQUIRE(eventually([&] { return is_near(reader, "latest"); }));
   const std::size_t owner = cluster.master_of(cascor::redis::slot_of("cascor:topology:latest"));
-  cluster.node(owner).raw("WAIT", "1", "10000");
+  REQUIRE(support::eventually_in_step(cluster.node(owner), cluster.node(owner + 3)));
   cluster.node(owner).kill();
   REQUIRE(eventually([&] { return bool{writer.cache_topology("latest", {{"version", 1}}, 600s)}; }, 60s));
   REQUIRE(eventually([&] { return is_near(reader, "latest"); }, 60s));

@@ -5,6 +5,7 @@
 
 #include "cascor/cache.hpp"
 #include "support/captured_log.hpp"
+#include "support/distributed.hpp"
 #include "support/eventually.hpp"
 #include "support/received.hpp"
 #include "support/redis_cluster.hpp"
@@ -36,7 +37,7 @@ TEST_CASE("a message reaches subscribers on every node of a cluster, and again w
 }
 
 TEST_CASE("sessions of a user are on any nodes of a cluster, and are listed and ended together", "[cluster]") {
-  RedisCluster cluster;
+  const RedisCluster& cluster = shared_cluster();
   CacheManager cache = CacheManager::from_url(cluster.url());
   auto& sessions = cache.sessions();
   std::vector<std::string> ids;

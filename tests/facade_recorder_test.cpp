@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "cascor/cache.hpp"
+#include "support/distributed.hpp"
 #include "support/eventually.hpp"
 #include "support/recorded_runs.hpp"
 
@@ -26,7 +27,7 @@ using cascor::json;
 using cascor::Message;
 using cascor::TrainingRecorder;
 
-#define EVERY_BACKEND OnMemory, OnRedisTcp
+#define EVERY_BACKEND OnMemory, OnRedisTcp, OnDistributed
 
 namespace {
 

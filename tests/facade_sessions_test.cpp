@@ -12,6 +12,7 @@
 #include "cascor/training/session_scripts.hpp"
 #include "support/away.hpp"
 #include "support/backends.hpp"
+#include "support/distributed.hpp"
 #include "support/threads.hpp"
 
 using namespace std::chrono_literals;
@@ -20,7 +21,7 @@ using cascor::CacheManager;
 using cascor::CacheStatus;
 using cascor::json;
 
-#define BACKENDS OnMemory, OnRedisTcp, OnRedisUnix
+#define BACKENDS OnMemory, OnRedisTcp, OnRedisUnix, OnDistributed
 
 namespace {
 using Ids = std::vector<std::string>;

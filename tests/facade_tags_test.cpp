@@ -11,6 +11,7 @@
 #include "cascor/cache.hpp"
 #include "support/away.hpp"
 #include "support/backends.hpp"
+#include "support/distributed.hpp"
 #include "support/redis_cluster.hpp"
 
 using namespace std::chrono_literals;
@@ -33,7 +34,7 @@ SetOptions tagged(const std::string& tag, cascor::milliseconds ttl = 1h) {
 }  // namespace
 
 TEMPLATE_TEST_CASE("invalidate_tag removes what carries the tag, and counts what was alive", "", OnMemory, OnRedisTcp,
-                   OnRedisUnix) {
+                   OnRedisUnix, OnDistributed) {
   TestType backend;
   CacheManager cache{backend.config()};
   CHECK(cache.invalidate_tag("run-42") == 0);
@@ -55,7 +56,7 @@ TEMPLATE_TEST_CASE("invalidate_tag removes what carries the tag, and counts what
   CHECK(cache.invalidate_tag("run-42") == 1);
 }
 
-TEMPLATE_TEST_CASE("a value that was written later without the tag stays", "", OnMemory, OnRedisTcp) {
+TEMPLATE_TEST_CASE("a value that was written later without the tag stays", "", OnMemory, OnRedisTcp, OnDistributed) {
   TestType backend;
   CacheManager cache{backend.config()};
   CHECK(cache.set("k", 1, {.ttl = 1h, .tags = {"one", "two"}}));
@@ -69,7 +70,8 @@ TEMPLATE_TEST_CASE("a value that was written later without the tag stays", "", O
   CHECK(cache.invalidate_tag("one") == 1);
 }
 
-TEMPLATE_TEST_CASE("many keys of one tag, stored one by one, at once and in the background", "", OnMemory, OnRedisTcp) {
+TEMPLATE_TEST_CASE("many keys of one tag, stored one by one, at once and in the background", "", OnMemory, OnRedisTcp,
+                   OnDistributed) {
   TestType backend;
   CacheManager cache{backend.config()};
   std::vector<std::pair<std::string, cascor::json>> entries;
@@ -84,7 +86,7 @@ TEMPLATE_TEST_CASE("many keys of one tag, stored one by one, at once and in the 
 }
 
 TEMPLATE_TEST_CASE("a condition that does not hold tags nothing away; increment and touch keep the tag", "", OnMemory,
-                   OnRedisTcp) {
+                   OnRedisTcp, OnDistributed) {
   TestType backend;
   CacheManager cache{backend.config()};
   CHECK(cache.set("claimed", 1, {.ttl = 1h, .only_if = cascor::absent, .tags = {"run-42"}}));
@@ -96,8 +98,8 @@ TEMPLATE_TEST_CASE("a condition that does not hold tags nothing away; increment 
   CHECK(cache.invalidate_tag("run-42") == 2);
 }
 
-TEMPLATE_TEST_CASE("a condition that holds takes the tags away that the value no longer has", "", OnMemory,
-                   OnRedisTcp) {
+TEMPLATE_TEST_CASE("a condition that holds takes the tags away that the value no longer has", "", OnMemory, OnRedisTcp,
+                   OnDistributed) {
   TestType backend;
   CacheManager cache{backend.config()};
   CHECK(cache.set("k", 1, tagged("run-42")));
@@ -157,7 +159,7 @@ TEST_CASE("in memory, a value that ends while tags are looked after may use the 
 }
 
 TEMPLATE_TEST_CASE("a tag has a name of 1 to 1024 bytes, any bytes; its set is no key of the cache's", "", OnMemory,
-                   OnRedisTcp) {
+                   OnRedisTcp, OnDistributed) {
   TestType backend;
   CacheManager cache{backend.config()};
   CHECK_THROWS_AS(cache.set("k", 1, tagged("")), cascor::DataError);
@@ -239,7 +241,7 @@ TEST_CASE("what another process wrote under a tag goes too; what is none of the 
 }
 
 TEST_CASE("on a cluster, where one step cannot have keys of several nodes, it takes several", "[cluster]") {
-  RedisCluster cluster;
+  const RedisCluster& cluster = shared_cluster();
   CacheManager cache = CacheManager::from_url(cluster.url());
   std::vector<std::pair<std::string, cascor::json>> entries;
   for (int i = 0; i < 1'200; ++i) entries.emplace_back("k" + std::to_string(i), i);

@@ -9,6 +9,7 @@
 
 #include "cascor/redis/cluster.hpp"
 #include "cascor/redis/redis_backend.hpp"
+#include "support/distributed.hpp"
 #include "support/eventually.hpp"
 #include "support/redis_client.hpp"
 #include "support/redis_cluster.hpp"
@@ -52,7 +53,7 @@ const auto a_while = [] { return in(30s); };
 }  // namespace
 
 TEST_CASE("Every call does on a cluster what it does on one server", "[cluster]") {
-  RedisCluster cluster;
+  const RedisCluster& cluster = support::shared_cluster();
   const auto client = client_of(cluster);
   const auto keys = some_keys(600);
   const std::vector<std::string_view> views{keys.begin(), keys.end()};
@@ -82,7 +83,7 @@ TEST_CASE("Every call does on a cluster what it does on one server", "[cluster]"
 }
 
 TEST_CASE("A call takes one round trip, on each node that it concerns", "[cluster]") {
-  RedisCluster cluster;
+  const RedisCluster& cluster = support::shared_cluster();
   const auto client = client_of(cluster);
   const auto keys = some_keys(300);
   const std::vector<std::string_view> views{keys.begin(), keys.end()};

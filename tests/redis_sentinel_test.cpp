@@ -9,6 +9,7 @@
 
 #include "cascor/redis/redis_backend.hpp"
 #include "cascor/redis/sentinel.hpp"
+#include "support/distributed.hpp"
 #include "support/eventually.hpp"
 #include "support/redis_client.hpp"
 #include "support/redis_sentinels.hpp"
@@ -142,7 +143,7 @@ TEST_CASE("Sentinels that want a password get that of the configuration", "[sent
 }
 
 TEST_CASE("A replica in the master's place counts as away", "[sentinel]") {
-  RedisSentinels all;
+  RedisSentinels& all = support::shared_sentinels();
   cascor::redis::RedisOptions options = support::options_for(all.server(1));
   options.must_be_master = true;
   RedisBackend client{options};

@@ -267,4 +267,12 @@ class RedisServer {
   std::unique_ptr<redisContext, FreeContext> context_;
 };
 
+/// Waits until the replica has all that its master has now; false where it does not get there. (WAIT is of the writes
+/// of its own connection.)
+inline bool eventually_in_step(RedisServer& master, RedisServer& replica) {
+  const auto offset = std::stoll(master.info("master_repl_offset"));
+  return eventually([&] { return std::stoll('0' + replica.info("slave_repl_offset")) >= offset; },
+                    std::chrono::seconds{60});
+}
+
 }  // namespace support

@@ -42,6 +42,7 @@ class Routing {
  private:
   using Words = std::vector<cascor::detail::Dependent<std::string_view, CascorWhenUsed>>;
   static std::vector<Words> commands_of(std::string_view bytes);
+  static std::size_t slot_for(const Words& words);
   static bool is_split(const Words& words) noexcept;
   static void split(const Words& words, Answer answer, std::size_t place, std::vector<Unit>& into);
 };

@@ -68,6 +68,17 @@ auto Routing<CascorWhenUsed>::commands_of(std::string_view bytes) -> std::vector
   return commands;
 }
 
+// All messages go through one node, so that every listener has them in the order of one server: a node hands on what it
+// is given in its order, and two nodes in any.
+template <class CascorWhenUsed>
+std::size_t Routing<CascorWhenUsed>::slot_for(const Words& words) {
+  if (const auto key = first_key(words)) return slot_of(words[*key]);
+  if (words.empty()) return Unit::any_slot;
+  detail::UpperCase name;
+  name.append(words[0]);
+  return name.text() == "PUBLISH" ? 0 : Unit::any_slot;
+}
+
 template <class CascorWhenUsed>
 bool Routing<CascorWhenUsed>::is_split(const Words& words) noexcept {
   if (words.size() < 3) return false;
@@ -115,6 +126,7 @@ auto Routing<CascorWhenUsed>::units_of(const Batch<CascorWhenUsed>& batch) -> st
     for (auto words = commands.begin(); words != commands.end() && unit.slot == Unit::any_slot; ++words) {
       if (const auto key = first_key(*words)) unit.slot = slot_of((*words)[*key]);
     }
+    if (unit.slot == Unit::any_slot && commands.size() == 1) unit.slot = slot_for(commands.front());
     return units;
   }
   for (std::size_t i = 0; i < commands.size(); ++i) {
@@ -126,7 +138,7 @@ auto Routing<CascorWhenUsed>::units_of(const Batch<CascorWhenUsed>& batch) -> st
     Unit& unit = units.emplace_back();
     unit.first = i;
     unit.own.add_words(batch.answer(i), words);
-    if (const auto key = first_key(words)) unit.slot = slot_of(words[*key]);
+    unit.slot = slot_for(words);
   }
   return units;
 }
