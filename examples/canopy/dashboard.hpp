@@ -21,7 +21,7 @@ namespace canopy {
 /// Serves from its construction to its end. Refers to the cache, which must outlive it.
 class Dashboard {
  public:
-  /// Throws std::runtime_error where the address is not to be had.
+  /// Throws std::system_error where the address is not to be had.
   Dashboard(cascor::CacheManager& cache, const Settings& settings);
   int port() const noexcept { return port_; }
 

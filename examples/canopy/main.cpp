@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <memory>
 #include <stdexcept>
+#include <string>
+#include <system_error>
 #include <thread>
 
 #include "dashboard.hpp"
@@ -28,6 +30,17 @@ void say_how_it_started(cascor::CacheManager& cache, const Settings& settings) {
                            : "Juniper Canopy started with memory cache");
 }
 
+std::unique_ptr<canopy::Dashboard> open_dashboard(cascor::CacheManager& cache, const Settings& settings) {
+  try {
+    return std::make_unique<canopy::Dashboard>(cache, settings);
+  } catch (const std::system_error& error) {
+    if (error.code() != std::errc::address_in_use) throw;
+    throw std::runtime_error{"Port " + std::to_string(settings.port) +
+                             " is taken, perhaps by another Canopy: end that, or take another port with --port " +
+                             std::to_string(settings.port % 65'535 + 1) + " (--port 0: any that is free)"};
+  }
+}
+
 int run(const Settings& settings) {
   canopy::log_to(settings.log);
   cascor::CacheManager cache{canopy::cache_config_of(settings)};
@@ -35,7 +48,7 @@ int run(const Settings& settings) {
   std::unique_ptr<canopy::Trainer> trainer;
   std::unique_ptr<canopy::Dashboard> dashboard;
   if (settings.serve) {
-    dashboard = std::make_unique<canopy::Dashboard>(cache, settings);
+    dashboard = open_dashboard(cache, settings);
     std::printf("Canopy: http://%s:%d\n", settings.host.c_str(), dashboard->port());
   }
   if (settings.train) trainer = std::make_unique<canopy::Trainer>(cache, settings.trainer);

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <utility>
 
+#include "api/prometheus_text.hpp"
 #include "api/redis_panel.hpp"
 #include "http/reply.hpp"
 
@@ -45,6 +46,10 @@ void ServerApi::add_to(Routes& routes) {
   shows("/api/status", [this] { return status(); });
   shows("/api/statistics", [this] { return statistics(); });
   shows("/api/v1/redis/status", [this] { return redis_status(*health_.now(), cache_.config()); });
+  routes.on("GET", "/metrics", [this](const Request&, Response& response) {
+    response.set_header("Cache-Control", "no-store");
+    response.set_content(prometheus_text(cache_, viewers_.count()), "text/plain; version=0.0.4; charset=utf-8");
+  });
   shows("/api/v1/redis/metrics", [this] { return redis_metrics(*health_.now(), cache_.config()); });
 }
 

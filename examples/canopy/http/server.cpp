@@ -3,8 +3,9 @@
 #include <sys/socket.h>
 
 #include <cascor/cache.hpp>
+#include <cerrno>
 #include <chrono>
-#include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include "http/reply.hpp"
@@ -70,9 +71,16 @@ Server::Server(const Routes& routes, Viewers& viewers) : routes_{routes}, viewer
 Server::~Server() { stop(); }
 
 int Server::listen_at(const std::string& host, int port) {
-  set_tcp_nodelay(true);
+  // Not SO_REUSEPORT, as cpp-httplib has it: a second server would share the port, and both get half of the requests.
+  set_socket_options([](socket_t socket) {
+    const int on = 1;
+    ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  });
+  errno = 0;
   const int bound = port == 0 ? bind_to_any_port(host) : bind_to_port(host, port) ? port : -1;
-  if (bound <= 0) throw std::runtime_error{"port " + std::to_string(port) + " of " + host + " is not to be had"};
+  if (bound <= 0) {
+    throw std::system_error{errno, std::generic_category(), "cannot listen at " + host + ":" + std::to_string(port)};
+  }
   ::listen(svr_sock_, backlog);  // cpp-httplib's own is 5
   workers_ = std::make_unique<Workers>(most_workers);
   idle_ = std::make_unique<IdleConnections>([this](std::unique_ptr<Connection> connection) {

@@ -26,7 +26,7 @@ class Server final : private httplib::Server {
 
   /// Asked before each request; what it throws, as BadRequest, refuses it.
   void guard(std::function<void(const Request&)> check) { check_ = std::move(check); }
-  /// Listens from now on; port 0 takes a free one. The port; throws std::runtime_error where it is not to be had.
+  /// Listens from now on; port 0 takes a free one. The port; throws std::system_error where it is not to be had.
   int listen_at(const std::string& host, int port);
   /// No new connections, and waits until the requests that are under way are answered.
   void stop();
