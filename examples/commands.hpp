@@ -18,7 +18,7 @@ class Commands {
     if (command.name == "pause") paused_ = true;
     if (command.name == "stop") stop_ = true;
     if (command.name == "reset") reset_ = true;
-    if (command.name == "start") start_ = true;
+    if (command.name == "start") start_ = !running_ || stop_;
     if (command.name != "pause") paused_ = false;
     changed_.notify_all();
   }
@@ -43,23 +43,24 @@ class Commands {
     reset_ = false;
     return reset;
   }
-  /// What was asked of the run that has ended is done with; a reset is for the next one.
+  /// Say it before the end shows: from now on a start is one of the next run.
   void run_ended() {
     const std::lock_guard lock{mutex_};
-    paused_ = stop_ = start_ = false;
+    running_ = paused_ = stop_ = false;
   }
   /// Waits, for that long at most, for a start or a reset of a training that has ended; is there to be one?
   bool wait_for_start(std::chrono::milliseconds at_most) {
     std::unique_lock lock{mutex_};
     changed_.wait_for(lock, at_most, [this] { return start_ || reset_; });
-    const bool start = start_ || reset_;
-    if (start) paused_ = stop_ = start_ = reset_ = false;
-    return start;
+    if (!start_ && !reset_) return false;
+    paused_ = stop_ = start_ = reset_ = false;
+    return running_ = true;
   }
 
  private:
   mutable std::mutex mutex_;
   std::condition_variable changed_;
+  bool running_ = true;
   bool paused_ = false;
   bool stop_ = false;
   bool start_ = false;

@@ -20,14 +20,24 @@ namespace {
 
 using canopy::Settings;
 
-void say_how_it_started(cascor::CacheManager& cache, const Settings& settings) {
+/// Is Redis what the cache is on? Throws where it has to be and is not.
+bool on_redis(cascor::CacheManager& cache, const Settings& settings) {
   const cascor::Health health = cache.health();
   const bool redis = health.details.backend == "redis" && health.mode == cascor::HealthMode::live;
   if (settings.require_redis && !redis) {
     throw std::runtime_error{"Canopy does not start without its Redis: " + health.message};
   }
-  cascor::Log{}.info(redis ? "Juniper Canopy started with Redis integration"
-                           : "Juniper Canopy started with memory cache");
+  return redis;
+}
+
+/// Where a browser finds it, and a warning where others may, too.
+void print_address(const std::string& host, int port) {
+  const bool everywhere = host == "0.0.0.0" || host == "::";
+  std::printf("Canopy: http://%s:%d\n", everywhere ? "127.0.0.1" : host.c_str(), port);
+  if (!host.starts_with("127.") && host != "localhost" && host != "::1") {
+    cascor::Log{}.warning("Whoever reaches " + host + ":" + std::to_string(port) +
+                          " can watch the training and control it");
+  }
 }
 
 std::unique_ptr<canopy::Dashboard> open_dashboard(cascor::CacheManager& cache, const Settings& settings) {
@@ -43,15 +53,17 @@ std::unique_ptr<canopy::Dashboard> open_dashboard(cascor::CacheManager& cache, c
 
 int run(const Settings& settings) {
   canopy::log_to(settings.log);
+  if (settings.check) cascor::set_log_level(cascor::LogLevel::error);  // what it would say is said when it starts
   cascor::CacheManager cache{canopy::cache_config_of(settings)};
-  say_how_it_started(cache, settings);
+  const bool redis = on_redis(cache, settings);
+  if (settings.check) return 0;
   std::unique_ptr<canopy::Trainer> trainer;
   std::unique_ptr<canopy::Dashboard> dashboard;
-  if (settings.serve) {
-    dashboard = open_dashboard(cache, settings);
-    std::printf("Canopy: http://%s:%d\n", settings.host.c_str(), dashboard->port());
-  }
+  if (settings.serve) dashboard = open_dashboard(cache, settings);
   if (settings.train) trainer = std::make_unique<canopy::Trainer>(cache, settings.trainer);
+  cascor::Log{}.info(redis ? "Juniper Canopy started with Redis integration"
+                           : "Juniper Canopy started with memory cache");
+  if (dashboard) print_address(settings.host, dashboard->port());
   std::fflush(stdout);
 
   while (!examples::interrupted()) std::this_thread::sleep_for(std::chrono::milliseconds{100});

@@ -1,8 +1,7 @@
 #include "api/control_api.hpp"
 
-#include <unistd.h>
-
 #include <chrono>
+#include <random>
 #include <string_view>
 #include <utility>
 
@@ -12,7 +11,14 @@ using cascor::json;
 
 namespace {
 
-constexpr std::chrono::seconds patience{3};
+constexpr std::chrono::seconds patience{5};
+constexpr std::chrono::milliseconds again_after{500};
+
+/// Tells this server's requests from those of others, on other machines too.
+std::string random_name() {
+  std::random_device system;
+  return std::to_string(system()) + std::to_string(system());
+}
 
 json params_of(const Request& request) {
   if (request.body.empty()) return json::object();
@@ -27,6 +33,7 @@ ControlApi::ControlApi(cascor::CacheManager& cache, SessionsApi& sessions, Viewe
     : cache_{cache},
       sessions_{sessions},
       viewers_{viewers},
+      name_{random_name()},
       events_{cache.subscribe({cache.config().key_namespace + "events"},
                               [this](const cascor::Message& message) { hear(message); })} {}
 
@@ -42,14 +49,21 @@ void ControlApi::add_to(Routes& routes) {
 void ControlApi::send(const std::string& command, const Request& request, Response& response) {
   json params = params_of(request);
   std::unique_lock lock{mutex_};
-  // Other servers' requests come by as well: the number alone would not do.
-  const std::string id = std::to_string(::getpid()) + "-" + std::to_string(++requests_);
+  const std::string id = name_ + "-" + std::to_string(++requests_);
   under_way_[id] = nullptr;
   lock.unlock();
   params["request"] = id;
-  cache_.publish_event(cascor::Channel::control, "command", {{"command", command}, {"params", std::move(params)}});
-  lock.lock();
-  answered_.wait_for(lock, patience, [&] { return !under_way_.at(id).is_null(); });
+  const json message{{"command", command}, {"params", std::move(params)}};
+  const auto until = std::chrono::steady_clock::now() + patience;
+  // A message may be lost while Redis comes back, so it is sent again. The trainer obeys a request once.
+  do {
+    cache_.publish_event(cascor::Channel::control, "command", message);
+    lock.lock();
+    answered_.wait_for(lock, again_after, [&] { return !under_way_.at(id).is_null(); });
+    if (!under_way_.at(id).is_null()) break;
+    lock.unlock();
+  } while (std::chrono::steady_clock::now() < until);
+  if (!lock.owns_lock()) lock.lock();
   const json answer = std::move(under_way_.at(id));
   under_way_.erase(id);
   lock.unlock();

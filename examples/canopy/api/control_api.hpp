@@ -27,6 +27,7 @@ class ControlApi {
   cascor::CacheManager& cache_;
   SessionsApi& sessions_;
   Viewers& viewers_;
+  const std::string name_;
   std::mutex mutex_;
   std::condition_variable answered_;
   std::map<std::string, cascor::json> under_way_;  // by request; null until it is acknowledged

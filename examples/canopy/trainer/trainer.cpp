@@ -30,10 +30,10 @@ constexpr std::size_t runs_kept = 10;
 /// One run: the network, its recorder, and what is written beside the record.
 class Trainer::Run {
  public:
-  Run(cascor::CacheManager& cache, examples::Commands& commands, unsigned seed)
-      : cache_{cache}, recorder_{cache, name_, {.publish_every = publish_every}} {
-    options.seed = seed;
-    recorder_.on_command([&commands](const cascor::Command& command) { commands.obey(command); });
+  explicit Run(Trainer& trainer)
+      : cache_{trainer.cache_}, recorder_{trainer.cache_, name_, {.publish_every = publish_every}} {
+    options.seed = trainer.options_.seed;
+    recorder_.on_command([&trainer](const cascor::Command& command) { trainer.obey(command); });
     show(steady_clock::now());
   }
 
@@ -95,12 +95,22 @@ Trainer::~Trainer() {
   commands_.obey({"stop", {}});
 }
 
+/// A request that is sent again, as its answer was lost, is obeyed once.
+void Trainer::obey(const cascor::Command& command) {
+  const json request = command.params.is_object() ? command.params.value("request", json{}) : json{};
+  {
+    const std::lock_guard lock{mutex_};
+    if (!request.is_null() && request == last_request_) return;
+    last_request_ = request;
+  }
+  commands_.obey(command);
+}
+
 void Trainer::work(const std::stop_token& stop) {
   forget_old_runs();
   std::unique_ptr<Run> run = next_run();
   while (!stop.stop_requested()) {
     train(stop, *run);
-    commands_.run_ended();
     bool again = false;
     while (!again && !stop.stop_requested()) {
       run->keep_alive();
@@ -121,10 +131,12 @@ void Trainer::train(const std::stop_token& stop, Run& run) {
     return !stop.stop_requested() && !commands_.wants_end();
   };
   callbacks.on_unit = [&] { run.unit(); };
-  run.end(cascade::train(run.network, run.spirals, run.options, callbacks));
+  const cascade::TrainingResult result = cascade::train(run.network, run.spirals, run.options, callbacks);
+  commands_.run_ended();
+  run.end(result);
 }
 
-std::unique_ptr<Trainer::Run> Trainer::next_run() { return std::make_unique<Run>(cache_, commands_, options_.seed); }
+std::unique_ptr<Trainer::Run> Trainer::next_run() { return std::make_unique<Run>(*this); }
 
 void Trainer::forget_old_runs() {
   if (cache_.health().mode != cascor::HealthMode::live) return;  // a record can be erased only where it is

@@ -3,6 +3,7 @@
 
 #include <cascor/cache.hpp>
 #include <memory>
+#include <mutex>
 #include <thread>
 
 #include "commands.hpp"
@@ -11,7 +12,8 @@
 namespace canopy {
 
 /// Begins a run at once, on a thread of its own; start, pause, resume, stop and reset on `cascor:control` are obeyed
-/// and acknowledged. Refers to the cache, which must outlive it.
+/// and acknowledged. Refers to the cache, which must outlive it. The mutex guards
+/// the last request.
 class Trainer {
  public:
   Trainer(cascor::CacheManager& cache, const TrainerOptions& options);
@@ -23,6 +25,7 @@ class Trainer {
  private:
   class Run;
 
+  void obey(const cascor::Command& command);
   void work(const std::stop_token& stop);
   void train(const std::stop_token& stop, Run& run);
   std::unique_ptr<Run> next_run();
@@ -31,6 +34,8 @@ class Trainer {
   cascor::CacheManager& cache_;
   const TrainerOptions options_;
   examples::Commands commands_;
+  std::mutex mutex_;
+  cascor::json last_request_;
   std::jthread thread_;  // last: it uses the others
 };
 
