@@ -1,6 +1,7 @@
 // The list that policies are made of.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 
 #include "cascor/memory/policy_node.hpp"
@@ -25,6 +26,8 @@ class EntryList {
   void remove(PolicyNode& node) noexcept {
     PolicyNode* const newer = node.newer();
     PolicyNode* const older = node.older();
+    if (&node == expected_) expected_ = newer;
+    if (older == nullptr && ahead_ != 0) --ahead_;
     if (newer != nullptr) {
       newer->older(older);
     } else {
@@ -42,11 +45,13 @@ class EntryList {
     PolicyNode* const newer = node.newer();
     if (newer == nullptr) return;
     PolicyNode* const older = node.older();
+    if (&node == expected_) expected_ = newer;
     newer->older(older);
     if (older != nullptr) {
       older->newer(newer);
     } else {
       oldest_ = newer;
+      if (ahead_ != 0) --ahead_;
     }
     node.newer(nullptr);
     node.older(newest_);
@@ -71,6 +76,7 @@ class EntryList {
   void replace(PolicyNode& old, PolicyNode& by) noexcept {
     PolicyNode* const newer = old.newer();
     PolicyNode* const older = old.older();
+    if (&old == expected_) expected_ = &by;
     by.newer(newer);
     by.older(older);
     if (newer != nullptr) {
@@ -87,16 +93,35 @@ class EntryList {
   }
   /// One of its entries has another charge now.
   void recharge(std::size_t before, std::size_t now) noexcept { charge_ = charge_ - before + now; }
+  /// Has those brought near that are the oldest but for a few: they were last looked at when they came in, and are far
+  /// away when it is their turn to leave. Call it once for each entry that is evicted, of this list or another one: it
+  /// goes one further on, as what comes after one is known only when that has arrived.
+  void expect_oldest() noexcept {
+    if (expected_ == nullptr || ahead_ == 0) {
+      expected_ = oldest_;
+      ahead_ = 0;
+    }
+    for (const unsigned enough = ahead_ < 2 ? 2 : std::min(ahead_ + 1, most_ahead);
+         ahead_ < enough && expected_ != nullptr; ++ahead_) {
+      expected_ = expected_->newer();
+      __builtin_prefetch(expected_, 1);
+      __builtin_prefetch(reinterpret_cast<const char*>(expected_) + 64);
+    }
+  }
   PolicyNode* newest() const noexcept { return newest_; }
   PolicyNode* oldest() const noexcept { return oldest_; }
   std::size_t charge() const noexcept { return charge_; }
   std::size_t size() const noexcept { return size_; }
 
  private:
+  static constexpr unsigned most_ahead = 16;
+
   PolicyNode* newest_ = nullptr;
   PolicyNode* oldest_ = nullptr;
   std::size_t charge_ = 0;
   std::size_t size_ = 0;
+  PolicyNode* expected_ = nullptr;
+  unsigned ahead_ = 0;  // how far that is from the oldest, or was before some in between left
 };
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail

@@ -12,18 +12,20 @@ namespace cascor::inline CASCOR_CACHE_ABI::detail {
 /// where there is none, which the shard then removes with evicted = true. replaced() puts a new entry into an old one's
 /// place, recharged() says that one has another charge: neither is a hit by itself. A reader's hit comes through
 /// PolicyNode::used(), and where `wants_order` also, a little later, through hit(). give_all() moves every entry to a
-/// list. expect() says that this hash will soon be inserted or removed. Guarded by the shard's lock; nothing throws.
+/// list. Guarded by the shard's lock; nothing throws.
 class LruPolicy {
  public:
   static constexpr bool wants_order = true;
 
-  void expect(std::uint64_t /*hash*/) const noexcept {}
   void inserted(PolicyNode& node, std::uint64_t /*hash*/) noexcept { list_.push_newest(node); }
   void hit(PolicyNode& node) noexcept { list_.make_newest(node); }
   void replaced(PolicyNode& old, PolicyNode& by) noexcept { list_.replace(old, by); }
   void recharged(PolicyNode& node, std::size_t before) noexcept { list_.recharge(before, node.charge()); }
   void removed(PolicyNode& node, std::uint64_t /*hash*/, bool /*evicted*/) noexcept { list_.remove(node); }
-  PolicyNode* victim() noexcept { return list_.oldest(); }
+  PolicyNode* victim() noexcept {
+    list_.expect_oldest();
+    return list_.oldest();
+  }
   void give_all(EntryList& to) noexcept { to.take(list_); }
 
   /// Bytes it needs for an entry beside what is in the entry.

@@ -422,7 +422,7 @@ class MemoryCache {
   }
   [[gnu::noinline]] SetOutcome put_now(std::uint64_t hash, std::string_view key, Value&& value, Ttl ttl,
                                        const Condition& condition) {
-    shard(hash).expect(hash);
+    shard(hash).expect_new(hash);
     Now now{*options_.clock};
     const auto [stored, expires] = times_of(ttl, now);
     return put(hash, key, std::move(value), stored, expires, condition);

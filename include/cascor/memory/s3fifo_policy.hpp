@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "cascor/memory/entry_list.hpp"
 #include "cascor/memory/ghost_queue.hpp"
@@ -41,6 +42,8 @@ class S3FifoPolicy {
     }
   }
   PolicyNode* victim() noexcept {
+    small_.expect_oldest();
+    main_.expect_oldest();
     while (true) {
       const bool from_small =
           small_.size() > 0 && (main_.size() == 0 || small_.charge() > (small_.charge() + main_.charge()) / 10);
@@ -58,6 +61,11 @@ class S3FifoPolicy {
   void give_all(EntryList& to) noexcept {
     to.take(main_);
     to.take(small_);
+  }
+  void swap(S3FifoPolicy& other) noexcept {
+    std::swap(small_, other.small_);
+    std::swap(main_, other.main_);
+    ghost_.swap(other.ghost_);
   }
   const GhostQueue<CascorWhenUsed>& ghost() const noexcept { return ghost_; }
 

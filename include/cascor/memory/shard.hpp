@@ -10,22 +10,20 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "cascor/core/eviction.hpp"
 #include "cascor/core/only_if.hpp"
 #include "cascor/core/ttl.hpp"
 #include "cascor/memory/budget.hpp"
+#include "cascor/memory/either_policy.hpp"
 #include "cascor/memory/expiry_index.hpp"
 #include "cascor/memory/groups.hpp"
 #include "cascor/memory/hash_table.hpp"
 #include "cascor/memory/in_place.hpp"
 #include "cascor/memory/load.hpp"
-#include "cascor/memory/lru_policy.hpp"
 #include "cascor/memory/recent_hits.hpp"
 #include "cascor/memory/removed.hpp"
-#include "cascor/memory/s3fifo_policy.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
@@ -38,13 +36,13 @@ class alignas(64) Shard {
   using Out = Removed<Value>;
   using Handle = CacheHandle<Value>;
   using Index = Dependent<ExpiryIndex<>, Value>;
-  using Policy = std::variant<Dependent<LruPolicy, Value>, Dependent<S3FifoPolicy<>, Value>>;
+  using Policy = Dependent<EitherPolicy<>, Value>;
 
   /// What the entries of a shard that was cleared were kept in: to be destroyed outside the lock, as it may be large.
   struct Emptied {
     HashTable<Value> table;
     Index index;
-    Policy policy;
+    typename Policy::S3Fifo policy;
   };
 
   Shard() = default;
@@ -61,12 +59,17 @@ class alignas(64) Shard {
   /// Once, before anything else.
   void set_up(Eviction eviction, const KeyHash& hash) {
     table_.set_up(hash);
-    policy_ = make_policy(eviction);
+    policy_.set_up(eviction);
     if (eviction == Eviction::lru) hits_.set_up();
   }
 
   /// Has brought near what an operation on this hash looks at first. Takes no lock.
   void expect(std::uint64_t hash) const noexcept { table_.expect(hash); }
+  /// The same for one that will most likely be put in.
+  void expect_new(std::uint64_t hash) const noexcept {
+    table_.expect(hash);
+    policy_.expect(hash);
+  }
   /// The live entry of the key. Empty also where one has expired: ask is_due() then.
   Handle get(std::uint64_t hash, std::string_view key, Now& now) {
     ThreadSlots* const thread = slots_of_this_thread();
@@ -126,12 +129,9 @@ class alignas(64) Shard {
     Node* old = table_.find(hash, entry.key());
     if (!holds(condition, old, now)) return Put::not_expected;
     expect_overwrite(old != nullptr);
-    if (old == nullptr) {
-      with_policy([hash](auto& policy) { policy.expect(hash); });
-      table_.reserve_one();
-    }
+    if (old == nullptr) table_.reserve_one();
     await(hash, entry, old);
-    if (old != nullptr) with_policy([old](auto& policy) { policy.hit(*old); });  // so that others leave before it
+    if (old != nullptr) policy_.use([old](auto& policy) { policy.hit(*old); });  // so that others leave before it
     while (!room.exchange(entry.charge(), old != nullptr ? old->charge() : 0)) {
       const PolicyNode* const victim = leftovers() != 0 || table_.size() > keep ? evict(now, out, room) : nullptr;
       if (victim == nullptr) return Put::no_room;
@@ -141,12 +141,12 @@ class alignas(64) Shard {
     entry.retain();
     if (old == nullptr) {
       table_.insert(hash, entry);
-      with_policy([&](auto& policy) { policy.inserted(entry, hash); });
+      policy_.use([&](auto& policy) { policy.inserted(entry, hash); });
     } else {
       table_.replace(hash, *old, entry);
       const Removal why = reason(*old, now, Removal::replaced);
       groups_.remove(*old);
-      with_policy([&](auto& policy) { policy.replaced(*old, entry); });
+      policy_.use([&](auto& policy) { policy.replaced(*old, entry); });
       leave(*old, why, out, 0);
     }
     groups_.add(entry, group);
@@ -177,7 +177,7 @@ class alignas(64) Shard {
     swap(entry->value, value);
     if (wanted.charge != before) {
       entry->charge(wanted.charge);
-      with_policy([entry, before](auto& policy) { policy.recharged(*entry, before); });
+      policy_.use([entry, before](auto& policy) { policy.recharged(*entry, before); });
     }
     overwritten(*entry, key, wanted);
     return before;
@@ -300,14 +300,6 @@ class alignas(64) Shard {
     Shard& shard_;
   };
 
-  template <class Use>
-  void with_policy(Use&& use) noexcept {
-    if (auto* const lru = std::get_if<0>(&policy_)) {
-      use(*lru);
-    } else {
-      use(*std::get_if<1>(&policy_));
-    }
-  }
   // A reader's hold on an entry: a slot of its thread, or a counted reference where these are all in use.
   static Handle hold(ThreadSlots& thread, Node& entry) noexcept {
     auto* slot = thread.held.data();
@@ -326,17 +318,17 @@ class alignas(64) Shard {
     const Inside inside{*this};
     Node* const entry = table_.find(hash, key);
     if (entry == nullptr || !is_live(*entry, now)) return {};
-    if (is_use) with_policy([entry](auto& policy) { policy.hit(*entry); });
+    if (is_use) policy_.use([entry](auto& policy) { policy.hit(*entry); });
     entry->retain();
     return Handle::adopt(entry);
   }
   [[gnu::noinline]] void tell_hits(const ThreadSlots& thread) noexcept {
     if (!lock_.try_lock()) return;  // the list has room for some more
-    hits_.drain_own(thread, [this](PolicyNode& node) { std::get_if<0>(&policy_)->hit(node); });
+    hits_.drain_own(thread, [this](PolicyNode& node) { policy_.lru().hit(node); });
     lock_.open();
   }
   void drain() noexcept {
-    hits_.drain(lock_.first_thread(), [this](PolicyNode& node) { std::get_if<0>(&policy_)->hit(node); });
+    hits_.drain(lock_.first_thread(), [this](PolicyNode& node) { policy_.lru().hit(node); });
   }
 
   // The key's entry, if its value may be exchanged for another one.
@@ -350,7 +342,7 @@ class alignas(64) Shard {
     entry.stored(wanted.stored);
     if (wanted.with_times) entry.expires(wanted.expires);
     loads_.overtake(key);
-    with_policy([&entry](auto& policy) { policy.hit(entry); });
+    policy_.use([&entry](auto& policy) { policy.hit(entry); });
   }
   [[gnu::always_inline]] bool is_live(const Node& entry, Now& now) const noexcept {
     return groups_.is_valid(entry) && !entry.has_expired(now);
@@ -423,16 +415,11 @@ class alignas(64) Shard {
   }
   void clear_inside(GroupSizes& sizes, Emptied& emptied) noexcept {
     loads_.overtake_if([](std::string_view /*key*/) noexcept { return true; });
-    with_policy([this](auto& policy) { policy.give_all(cleared_); });
+    policy_.clear(cleared_, emptied.policy);
     groups_.clear(sizes);
-    emptied.policy = std::exchange(policy_, make_policy(policy_.index() == 0 ? Eviction::lru : Eviction::s3fifo));
     table_.swap(emptied.table);
     std::swap(index_, emptied.index);
     count();
-  }
-  static Policy make_policy(Eviction eviction) noexcept {
-    if (eviction == Eviction::s3fifo) return Dependent<S3FifoPolicy<>, Value>{};
-    return LruPolicy{};
   }
   // Entries that were invalidated and are still in memory.
   std::size_t leftovers() const noexcept { return cleared_.size() + groups_.count_invalid(); }
@@ -489,7 +476,7 @@ class alignas(64) Shard {
     Node* entry = index_.size() != 0 ? next_expired(now) : nullptr;
     if (entry == nullptr) {
       PolicyNode* victim = nullptr;
-      with_policy([&victim](auto& policy) { victim = policy.victim(); });
+      policy_.use([&victim](auto& policy) { victim = policy.victim(); });
       if (victim == nullptr) return nullptr;
       entry = static_cast<Node*>(victim);
       expect_next_victim(*entry);
@@ -497,21 +484,20 @@ class alignas(64) Shard {
     take(*entry, reason(*entry, now, Removal::evicted), out, &room);
     return entry;
   }
-  // Most likely what is newer leaves next. All that its removal looks at is far away by now: this time the line of the
-  // table and what its value owns, whose addresses are in it; of the one after that, the entry itself.
+  // Most likely what is newer leaves next. The policy has it near by now; what else its removal looks at is far away:
+  // the line of the table, and what its value owns.
   void expect_next_victim(const Node& victim) noexcept {
     const auto* const next = static_cast<const Node*>(victim.newer());
     if (next == nullptr) return;
     const std::uint64_t hash = table_.hash_of(*next);
     table_.expect(hash);
-    with_policy([hash](const auto& policy) { policy.expect(hash); });
+    policy_.expect(hash);
     next->expect_value();
-    static_cast<const Node*>(next->newer())->expect();
   }
   void remove(std::uint64_t hash, Node& entry, Removal why, Out& out, std::size_t freed) noexcept {
     table_.erase(hash, entry);
     groups_.remove(entry);
-    with_policy([&](auto& policy) { policy.removed(entry, hash, why == Removal::evicted); });
+    policy_.use([&](auto& policy) { policy.removed(entry, hash, why == Removal::evicted); });
     count();
     leave(entry, why, out, freed);
   }
