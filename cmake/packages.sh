@@ -7,7 +7,8 @@ build_packages=(g++ cmake ninja-build ccache pkg-config libhiredis-dev libyaml-c
 page_packages=(libjs-chart.js)
 # Peers that benchmarks/run compares with; ./check needs none of them.
 benchmark_packages=(librocksdb-dev libtbb-dev)
-test_packages=(catch2 clang clang-format clang-tidy redis-server redis-tools python3 python3-redis valgrind)
+test_packages=(catch2 clang clang-format clang-tidy redis-server redis-tools python3 python3-redis valgrind
+  chromium chromium-driver)
 
 missing_packages() {
   local name

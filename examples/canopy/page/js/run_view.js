@@ -1,0 +1,96 @@
+// What is shown of the run: the tiles, the state and the curves, from the stream and from the server's record.
+import { at, setState, setText } from './dom.js';
+import { announce, note } from './log.js';
+import { changeText, Pace, stateOf, wordOf } from './run_state.js';
+import { CurveData } from './curve_data.js';
+import { showMetrics } from './tiles.js';
+
+export class RunView {
+  /** drawCurves(lines); changed('run' | 'units' | 'state') after each change of one */
+  constructor(drawCurves, changed) {
+    this.drawCurves = drawCurves;
+    this.changed = changed;
+    this.data = new CurveData();
+    this.pace = new Pace();
+    this.run = null;
+    this.units = null;
+    this.noted = 0; // units in the log
+    this.watchedFrom = 0; // the epoch at which this page came
+    this.state = 'connecting';
+    this.heardAt = -Infinity;
+  }
+
+  /** metrics: of the stream, or of /api/status */
+  show(metrics) {
+    this.heardAt = performance.now();
+    const { epoch, run } = metrics;
+    const begun = run !== this.run;
+    if (begun) this.begin(run, epoch);
+    if (metrics.current_loss !== null) this.addPoint(metrics);
+    this.pace.add(epoch, this.heardAt);
+    this.setState(stateOf(metrics), epoch, begun);
+    showMetrics(metrics, this.state, this.pace.perSecond());
+    this.setUnits(metrics.hidden_units, begun);
+  }
+
+  begin(run, epoch) {
+    this.watchedFrom = this.run === null ? epoch : 0;
+    this.run = run;
+    this.units = null;
+    this.noted = 0;
+    this.data.clear();
+    this.draw();
+    setText(at('run'), run || '');
+    this.changed('run');
+    if (!run) return;
+    if (this.watchedFrom <= 10) announce('A run begins', 'good');
+  }
+
+  addPoint({ epoch, current_loss: loss, current_accuracy: accuracy, val_loss, val_accuracy }) {
+    if (this.data.add(epoch, { loss, accuracy, val_loss, val_accuracy })) this.draw();
+  }
+
+  setState(state, epoch, begun) {
+    if (state === this.state) return;
+    const text = begun ? null : changeText(this.state, state, epoch);
+    if (text) announce(text, state === 'completed' ? 'good' : 'plain');
+    this.state = state;
+    setState(at('state'), state);
+    setText(at('state'), wordOf(state));
+    this.changed('state');
+  }
+
+  setUnits(units, begun) {
+    if (units === this.units && !begun) return;
+    this.units = units;
+    this.changed('units');
+  }
+
+  /** units: [{unit, epoch}], of the run that is shown */
+  noteUnits(units) {
+    for (const { unit, epoch } of units.slice(this.noted)) {
+      note(`Unit ${unit + 1} added at epoch ${epoch}`, 'plain', epoch < this.watchedFrom);
+    }
+    this.noted = units.length;
+  }
+
+  /** The server's record of a run; that of another one than is shown has come too late. */
+  showHistory(run, history) {
+    if (run !== this.run) return;
+    this.data.replace(history);
+    this.draw();
+  }
+
+  /** What was missed while the connection was away. */
+  showMissed({ run, history }) {
+    if (run !== this.run) return;
+    for (const { epoch, metrics } of history) this.data.add(epoch, metrics);
+    this.draw();
+  }
+
+  draw() {
+    const empty = this.data.length === 0;
+    for (const panel of ['loss-panel', 'accuracy-panel']) at(panel).classList.toggle('is-empty', empty);
+    this.drawCurves(this.data.lines);
+  }
+}
