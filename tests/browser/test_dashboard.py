@@ -32,8 +32,9 @@ class Dashboard(unittest.TestCase):
         cls.page.run("window.sinceItWasLoaded = true")
 
     def setUp(self):
-        """Each test finds a run that goes on, and leaves no complaint in the console."""
-        wait_for("the page is connected", lambda: self.page.run("return link.dataset.state") == "open")
+        """Each test finds a run that goes on, drawn, and leaves no complaint in the console."""
+        wait_for("the page is connected and shows something", lambda: self.page.run(
+            "return link.dataset.state === 'open' && document.querySelectorAll('.is-empty').length === 0"))
         if self.state() != "running":
             self.page.click("#toggle")
         self.wait_for_state("running")

@@ -16,6 +16,7 @@ export class RunView {
     this.units = null;
     this.noted = 0; // units in the log
     this.watchedFrom = 0; // the epoch at which this page came
+    this.read = false; // the record of what was before
     this.state = 'connecting';
     this.heardAt = -Infinity;
   }
@@ -38,6 +39,7 @@ export class RunView {
     this.run = run;
     this.units = null;
     this.noted = 0;
+    this.read = false;
     this.data.clear();
     this.draw();
     setText(at('run'), run || '');
@@ -77,6 +79,7 @@ export class RunView {
   /** The server's record of a run; that of another one than is shown has come too late. */
   showHistory(run, history) {
     if (run !== this.run) return;
+    this.read = true;
     this.data.replace(history);
     this.draw();
   }
@@ -89,8 +92,12 @@ export class RunView {
   }
 
   draw() {
-    const empty = this.data.length === 0;
-    for (const panel of ['loss-panel', 'accuracy-panel']) at(panel).classList.toggle('is-empty', empty);
+    // Who comes late is shown the whole run, not first its end.
+    const empty = this.data.length === 0 || (this.watchedFrom > 10 && !this.read && this.data.length < 50);
+    for (const panel of ['loss-panel', 'accuracy-panel']) {
+      at(panel).classList.toggle('is-empty', empty);
+      setText(at(panel).querySelector('.empty'), this.data.length === 0 ? 'Waiting for the first epoch' : 'Reading the record');
+    }
     this.drawCurves(this.data.lines);
   }
 }

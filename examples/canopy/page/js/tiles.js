@@ -15,7 +15,7 @@ const phases = { output_training: 'outputs', candidate_training: 'candidates' };
 
 export function showMetrics(metrics, state, perSecond) {
   setValue('tile-epoch', format.count(metrics.epoch));
-  const rate = perSecond === null ? '' : ` · ${perSecond.toFixed(0)} a second`;
+  const rate = perSecond === null ? '' : ` · ${perSecond.toFixed(0)}/s`;
   setText(at('tile-rate'), state === 'running' ? `${phases[metrics.phase] ?? metrics.phase}${rate}` : '\u00a0');
   setValue('tile-loss', format.loss(metrics.current_loss));
   setText(at('tile-val-loss'), `validation ${format.loss(metrics.val_loss)}`);
