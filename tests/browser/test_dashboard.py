@@ -77,7 +77,7 @@ class Dashboard(unittest.TestCase):
         before, pictures = self.epoch(), [self.picture(name) for name in ("loss", "accuracy")]
         wait_for("the epochs go on", lambda: self.epoch() > before + 20)
         for name, picture in zip(("loss", "accuracy"), pictures):
-            self.assertNotEqual(self.picture(name), picture)
+            self.assertTrue(self.picture(name) != picture, f"the picture of {name} is as it was")
         units = self.page.run("return document.querySelectorAll('#network .node.hidden').length")
         wait_for("a unit is added", lambda: self.page.run(
             "return document.querySelectorAll('#network .node.hidden').length") > units)

@@ -149,7 +149,7 @@ export class BoundaryDrawing {
         return `x ${x.toFixed(1)}, y ${y.toFixed(1)}: answer ${this.field.answerAt(x, y).toFixed(2)}`;
       }
     }
-    return '● one spiral (0.5)  ◆ the other (−0.5)  — where the answer is 0';
+    return 'spirals: ● 0.5, ◆ −0.5 · line: the answer is 0';
   }
 
   planeAt([px, py]) {

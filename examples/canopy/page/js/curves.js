@@ -10,6 +10,9 @@ const axis = (title, more) => ({
   ...more,
 });
 
+/** On a logarithmic axis: 0.1, 0.2, 0.5, 1, and so on, so that they do not crowd. */
+const roundSteps = (value) => (['1', '2', '5'].includes(value.toExponential()[0]) ? String(value) : null);
+
 function line(label, dash) {
   return { label, data: [], borderWidth: 1.75, borderDash: dash, pointRadius: 0, pointHoverRadius: 3, spanGaps: true };
 }
@@ -58,8 +61,10 @@ export class Curve {
   }
 
   setScale(type) {
-    this.chart.options.scales.y.type = type;
-    this.chart.options.scales.y.min = type === 'linear' ? 0 : undefined;
+    const { y } = this.chart.options.scales;
+    y.type = type;
+    y.min = type === 'linear' ? 0 : undefined;
+    y.ticks.callback = type === 'linear' ? undefined : roundSteps;
     this.draw();
   }
 

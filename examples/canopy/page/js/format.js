@@ -17,7 +17,8 @@ export const loss = (value) => {
 
 export const percent = (share, digits = 1) => (isNumber(share) ? `${(share * 100).toFixed(digits)} %` : none);
 
-export const weight = (value) => (isNumber(value) ? value.toFixed(Math.abs(value) < 10 ? 2 : 1) : none);
+export const weight = (value) =>
+  isNumber(value) ? value.toFixed(Math.abs(value) < 10 ? 2 : 1).replace('-', '−') : none;
 
 /** Microseconds, in the unit that leaves few digits. Zero: nothing was measured. */
 export const micros = (value) => {

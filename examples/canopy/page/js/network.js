@@ -122,7 +122,7 @@ export class NetworkDrawing {
     const own = connections.filter(({ from, to }) => from === this.chosen || to === this.chosen);
     const sees = own.filter(({ to }) => to === this.chosen).length;
     const [best] = own.toSorted((a, b) => Math.abs(b.weight) - Math.abs(a.weight));
-    const strongest = best ? ` · strongest ${nameOf(best.from)} → ${nameOf(best.to)} ${weightText(best.weight)}` : '';
+    const strongest = best ? ` · strongest ${nameOf(best.from)} → ${nameOf(best.to)}: ${weightText(best.weight)}` : '';
     return `${nameOf(this.chosen)}: sees ${sees}, seen by ${own.length - sees}${strongest}`;
   }
 }

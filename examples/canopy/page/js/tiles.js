@@ -32,5 +32,5 @@ export function showReads({ hits, misses, hit_rate: rate, get }) {
   setValue('tile-hits', reads > 0 ? format.percent(rate) : '–');
   setText(at('tile-reads'), `${format.brief(hits)} of ${format.brief(reads)} reads`);
   setValue('tile-latency', reads > 0 ? format.micros(get.p50_us) : '–');
-  setText(at('tile-latency-more'), reads > 0 ? `median · p99 ${format.micros(get.p99_us)}` : '\u00a0');
+  setText(at('tile-latency-more'), reads > 0 ? `p99 ${format.micros(get.p99_us)}` : '\u00a0');
 }
