@@ -61,10 +61,10 @@ class Answer:
 class Canopy:
     """The program, from its start to its end; requests to it, with the cookie of the session that it gave."""
 
-    def __init__(self, folder, *arguments, url=None, port=0, wait=True):
+    def __init__(self, folder, *arguments, url=None, port=0, pace=5, wait=True):
         cache = {"CASCOR_CACHE_REDIS_URL": url} if url else {"CASCOR_CACHE_TYPE": "memory"}
         self.process = subprocess.Popen(
-            [str(PROGRAM), "--port", str(port), "--pace", "5", *arguments], cwd=folder,
+            [str(PROGRAM), "--port", str(port), "--pace", str(pace), *arguments], cwd=folder,
             env=environment(CASCOR_CACHE_CONNECTION_POOL_TIMEOUT="2", **cache), encoding="utf-8",
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.lines, self.port, self.cookie, self.token = [], None, None, None
