@@ -96,7 +96,8 @@ class TaggedKeys {
   std::atomic<bool> any_{false};
   mutable std::mutex mutex_;
   std::unordered_map<std::string, Tags, Hash, std::equal_to<>> keys_;
-  std::deque<std::string> order_;  // in which they were noted; some may be gone, or come twice
+  std::deque<Dependent<std::string, CascorWhenUsed>>
+      order_;  // in which they were noted; some may be gone, or come twice
 };
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail

@@ -70,7 +70,7 @@ class TieredEngine final : public Engine {
   bool flush(TimePoint until) override;
   BasicHealth<CascorWhenUsed> health() override { return health_of(parts_, behind_.stats().pending); }
   BasicStats<CascorWhenUsed> stats() const override;
-  void listen(std::shared_ptr<ChangeListener> listener) override {
+  void listen(std::shared_ptr<Dependent<ChangeListener, CascorWhenUsed>> listener) override {
     listener_ = std::move(listener);
     parts_.listener.store(listener_.get(), std::memory_order_release);
     if (parts_.link) parts_.link->open();
@@ -107,7 +107,8 @@ class TieredEngine final : public Engine {
                          const Queued& queued);
   AllFound read_all(std::span<const std::string_view> keys, TimePoint until);
   Results write_now(std::span<Write> writes, typename Parts::Ttls ttls, TimePoint until);
-  Later<std::shared_ptr<ChangeListener>> listener_;  // the link's thread, which is of the parts, calls it
+  Later<std::shared_ptr<Dependent<ChangeListener, CascorWhenUsed>>>
+      listener_;  // the link's thread, which is of the parts, calls it
   Parts parts_;
   Computations<CascorWhenUsed> computations_{parts_, *this};
   Later<std::atomic<bool>> told_unpublished_{false};  // was the last thing that was said of publishing that it fails?

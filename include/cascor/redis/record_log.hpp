@@ -50,11 +50,12 @@ class StreamLog final : public RecordLog {
   static std::string_view append_script() noexcept;
 
  private:
+  using Entries = std::vector<cascor::detail::Dependent<LogEntry, CascorWhenUsed>>;
   using Words = std::vector<std::string_view>;
   Reply ask(const Words& words, Deadline by);
   Reply run_script(Words words, Deadline by);
   std::string key_of(std::string_view run) const;
-  static std::vector<LogEntry> entries_in(Reply reply);
+  static Entries entries_in(Reply reply);
 
   KeyValueStore& store_;
   const std::string namespace_;

@@ -139,8 +139,8 @@ AppendOutcome StreamLog<CascorWhenUsed>::append(std::string_view run, std::span<
 }
 
 template <class CascorWhenUsed>
-std::vector<LogEntry> StreamLog<CascorWhenUsed>::entries_in(Reply reply) {
-  std::vector<LogEntry> entries;
+auto StreamLog<CascorWhenUsed>::entries_in(Reply reply) -> Entries {
+  Entries entries;
   entries.reserve(reply.elements.size());
   for (Reply& one : reply.elements) {
     if (one.elements.size() != 2) continue;

@@ -8,9 +8,9 @@ namespace cascor::inline CASCOR_CACHE_ABI::redis {
 namespace detail {
 
 struct KnownError {
-  std::string_view starts_with;
+  const char* starts_with;  // views would be measured wherever this is included
   ErrorCode code;
-  std::string_view hint;
+  const char* hint;
 };
 
 inline constexpr std::array known_errors{

@@ -18,6 +18,7 @@ namespace cascor::inline CASCOR_CACHE_ABI::redis {
 template <class CascorWhenUsed = void>
 class SlotMap {
  public:
+  using Masters = std::vector<cascor::detail::Dependent<Endpoint, CascorWhenUsed>>;
   static constexpr std::uint16_t nobody = 0xFFFF;
 
   SlotMap() { owners_.fill(nobody); }  // NOLINT(cppcoreguidelines-pro-type-member-init): filled
@@ -25,7 +26,7 @@ class SlotMap {
   /// it is no such answer, or names no master.
   static std::optional<SlotMap> from(const Reply& reply, const Endpoint& said_by);
 
-  const std::vector<Endpoint>& masters() const noexcept { return masters_; }
+  const Masters& masters() const noexcept { return masters_; }
   /// The place of the slot's owner among masters(), or `nobody`.
   std::uint16_t owner(std::size_t slot) const noexcept { return owners_[slot]; }
   bool operator==(const SlotMap& other) const noexcept {
@@ -37,7 +38,7 @@ class SlotMap {
   }
 
  private:
-  std::vector<Endpoint> masters_;
+  Masters masters_;
   std::array<std::uint16_t, slot_count> owners_;
 };
 

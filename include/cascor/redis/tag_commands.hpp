@@ -55,8 +55,8 @@ void read_tag(Batch<CascorWhenUsed>& batch, std::string_view tag, std::string_vi
 }
 /// Adds the command that removes `members` and takes `keys` away, in one step; it answers how many keys were there. On
 /// a cluster it is refused with CROSSSLOT.
-CASCOR_CACHE_FN void erase_at_once(Batch<>& batch, std::string_view tag, std::span<const std::string> members,
-                                   std::span<const std::string_view> keys);
+CASCOR_CACHE_FN void erase_at_once(Batch<CascorWhenUsed>& batch, std::string_view tag,
+                                   std::span<const std::string> members, std::span<const std::string_view> keys);
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::redis
 

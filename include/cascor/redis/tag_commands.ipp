@@ -90,8 +90,8 @@ std::vector<std::string_view> TagCommands<CascorWhenUsed>::outcomes(std::span<co
   return untagged;
 }
 
-CASCOR_CACHE_DEF void erase_at_once(Batch<>& batch, std::string_view tag, std::span<const std::string> members,
-                                    std::span<const std::string_view> keys) {
+CASCOR_CACHE_DEF void erase_at_once(Batch<CascorWhenUsed>& batch, std::string_view tag,
+                                    std::span<const std::string> members, std::span<const std::string_view> keys) {
   constexpr std::string_view script =
       "local gone = 0 "
       "for i = 2, #KEYS do gone = gone + redis.call('UNLINK', KEYS[i]) end "

@@ -305,7 +305,7 @@ class TlsTransport final : public Transport {
   }
 
   TlsSocket<CascorWhenUsed> stream_;
-  std::unique_ptr<SSL, FreeOpenSsl> ssl_;
+  std::unique_ptr<cascor::detail::Dependent<SSL, CascorWhenUsed>, FreeOpenSsl> ssl_;
   std::string peer_;
 };
 
@@ -325,8 +325,9 @@ class TlsLayer final : public SecureLayer {
     load();
   }
 
-  std::unique_ptr<Transport> over(Descriptor socket, const Endpoint& endpoint, Deadline by,
-                                  int stop_fd) const override {
+  std::unique_ptr<cascor::detail::Dependent<Transport, CascorWhenUsed>> over(Descriptor socket,
+                                                                             const Endpoint& endpoint, Deadline by,
+                                                                             int stop_fd) const override {
     auto made = std::make_unique<TlsTransport<CascorWhenUsed>>(context_.get(), std::move(socket), to_string(endpoint));
     made->shake_hands(options_.server_name.empty() ? endpoint.host : options_.server_name, options_.verify, by,
                       stop_fd);
@@ -365,7 +366,7 @@ class TlsLayer final : public SecureLayer {
   }
 
   TlsOptions options_;
-  std::unique_ptr<SSL_CTX, FreeOpenSsl> context_;
+  std::unique_ptr<cascor::detail::Dependent<SSL_CTX, CascorWhenUsed>, FreeOpenSsl> context_;
 };
 
 }  // namespace detail

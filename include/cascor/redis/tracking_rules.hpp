@@ -30,7 +30,8 @@ struct TrackingRules {
                                      std::string_view subscribe_to) {
     Batch<CascorWhenUsed> batch;
     const std::string id = std::to_string(own_id);
-    std::vector<std::string_view> words{"CLIENT", "TRACKING", "ON", "REDIRECT", id, "BCAST"};
+    std::vector<cascor::detail::Dependent<std::string_view, CascorWhenUsed>> words{"CLIENT",   "TRACKING", "ON",
+                                                                                   "REDIRECT", id,         "BCAST"};
     for (const std::string& prefix : prefixes) {
       words.emplace_back("PREFIX");
       words.emplace_back(prefix);

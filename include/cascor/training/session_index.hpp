@@ -49,7 +49,7 @@ class SessionIndex final : public PartAbove {
   using Entries = std::unordered_map<std::string, Entry>;
   struct Changes {
     std::unordered_map<std::string, Entries> users;
-    std::unordered_set<std::string> ended;  // users all of whose other sessions end
+    std::unordered_set<Dependent<std::string, CascorWhenUsed>> ended;  // users all of whose other sessions end
   };
 
   std::int64_t now_ms() const;

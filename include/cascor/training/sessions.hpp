@@ -55,6 +55,7 @@ class Sessions {
   std::size_t destroy_all(std::string_view user);
 
  private:
+  using Text = detail::Dependent<std::string, CascorWhenUsed>;
   // What a session's text is, and where it was found.
   struct Kept {
     detail::Found found;  ///< in memory

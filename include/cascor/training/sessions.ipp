@@ -120,12 +120,12 @@ void Sessions<CascorWhenUsed>::note_use(detail::Engine& engine, const std::strin
   Session used = session;
   used.last_seen = now;
   try {
-    const std::string text = detail::encode_session(used);
+    const Text text = detail::encode_session(used);
     bool remote = false;
     // Where it was changed meanwhile, that change says when.
     (void)swap(engine, key, *kept.text, text, remote);
     if (!remote && kept.found.held) {
-      engine.remember(key, kept.found, detail::StoredValue{std::make_shared<const std::string>(text)});
+      engine.remember(key, kept.found, detail::StoredValue{std::make_shared<const Text>(text)});
     }
     detail::session_index<CascorWhenUsed>(engine).add(session.user, id, engine.config().prefix_ttl.session);
   } catch (const CacheError&) {  // the session was read all the same
@@ -152,7 +152,7 @@ template <class CascorWhenUsed>
 bool Sessions<CascorWhenUsed>::store(detail::Engine& engine, std::string_view id, const Session& session) {
   const std::string key = key_of(engine, id);
   const milliseconds ttl = engine.config().prefix_ttl.session;
-  const std::string text = detail::encode_session(session);
+  const Text text = detail::encode_session(session);
   std::shared_ptr<const CacheError> error;
   const bool asked = detail::asked_remotely(engine, error, [&](KeyValueStore& remote, Deadline by) {
     StoreEntry entry;
@@ -167,7 +167,7 @@ bool Sessions<CascorWhenUsed>::store(detail::Engine& engine, std::string_view id
   detail::Write write;
   write.key = key;
   write.prefix = Prefix::session;
-  write.value = detail::StoredValue{std::make_shared<const std::string>(text)};
+  write.value = detail::StoredValue{std::make_shared<const Text>(text)};
   write.ttl = ttl;
   const auto stored = engine.write({&write, 1}, detail::whenever);
   return stored.front() || stored.front().tier() != CacheTier::none;
@@ -212,7 +212,7 @@ bool Sessions<CascorWhenUsed>::update(std::string_view id, const json& data) {
     }
     session.data = data;
     session.last_seen = engine.clock().wall();
-    const std::string text = detail::encode_session(session);
+    const Text text = detail::encode_session(session);
     std::shared_ptr<const CacheError> error;
     bool swapped = false;
     bool remote = false;
@@ -227,7 +227,7 @@ bool Sessions<CascorWhenUsed>::update(std::string_view id, const json& data) {
     detail::Write write;
     write.key = key;
     write.prefix = Prefix::session;
-    write.value = detail::StoredValue{std::make_shared<const std::string>(text)};
+    write.value = detail::StoredValue{std::make_shared<const Text>(text)};
     write.ttl = engine.config().prefix_ttl.session;
     write.only_if = OnlyIf::present;
     const auto stored = engine.write({&write, 1}, detail::whenever);
