@@ -139,6 +139,38 @@ TEST_CASE("while Redis is away what memory keeps counts as set, what nobody keep
   CHECK(stats.hit_rate == 0);
 }
 
+TEST_CASE("every call that fails is counted as an error, once, also one that is neither read nor write") {
+  RedisServer server;
+  CapturedLog log;
+  auto config = config_for(server, log);
+  config.fallback.enabled = false;
+  config.connection_pool.retry_on_timeout = false;
+  config.strict = GENERATE(false, true);
+  CAPTURE(config.strict);
+  CacheManager cache{config};
+  cache.set("k", 1);
+  REQUIRE(cache.get("k"));
+  const auto fails = [&](const char* prefix, auto call) {
+    const auto before = cache.stats();
+    if (config.strict) {
+      CHECK_THROWS_AS(call(), cascor::CacheError);
+    } else {
+      call();
+    }
+    const auto after = cache.stats();
+    CHECK(after.errors == before.errors + 1);
+    CHECK(after.prefixes.at(prefix).errors == before.prefixes.at(prefix).errors + 1);
+    CHECK(after.hit_rate == 1);  // which is of reads
+  };
+  fails("other", [&] { (void)cache.command({"NOSUCHCOMMAND"}); });
+  server.kill();
+  fails("control", [&] { (void)cache.contains("control:k"); });
+  fails("topology", [&] { (void)cache.ttl("topology:k"); });
+  fails("other", [&] { (void)cache.keys("*"); });
+  fails("other", [&] { (void)cache.command({"GET", "cascor:k"}); });
+  fails("other", [&] { (void)cache.publish("c", 1); });
+}
+
 TEST_CASE("what the Redis engine does is counted: commands, batches, retries, reconnects, the breaker") {
   RedisServer server;
   CapturedLog log;

@@ -83,7 +83,7 @@ class PrometheusCollectable final : public ::prometheus::Collectable {
       count("stale", "memory", of_prefix.stale);
       count("miss", "none", of_prefix.misses);
     }
-    by_prefix(families, stats, "errors_total", "Reads and writes that failed", Type::Counter, &PrefixStats::errors);
+    by_prefix(families, stats, "errors_total", "Calls that failed", Type::Counter, &PrefixStats::errors);
     by_prefix(families, stats, "sets_total", "Writes that were accepted", Type::Counter, &PrefixStats::sets);
   }
   template <class Stats>

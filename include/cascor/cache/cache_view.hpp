@@ -226,7 +226,8 @@ class BasicCacheView {
   }
   Later<Reply> command(std::span<const std::string_view> arguments) { return engine().command(arguments, until_); }
 
-  /// Reads all `keys` in one round trip (512 a command); answers in the order asked.
+  /// Reads all `keys` in one round trip (512 a command); answers in the order asked. Of several keys one that
+  /// holds no string, so another program's, is a miss, as in MGET; alone it may be the server's WRONGTYPE, as in get().
   template <class T = json>
   std::vector<CacheResult<T>> get_many(std::initializer_list<std::string_view> wanted) {
     return get_all<T>(wanted);

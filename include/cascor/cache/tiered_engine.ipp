@@ -255,10 +255,7 @@ bool TieredEngine<CascorWhenUsed>::erase(std::string_view key, TimePoint until) 
           });
           return kept ? std::optional{erased} : std::nullopt;
         },
-        [&](const CacheError&) {
-          p.counters.add(prefix, Count::write_error);
-          return false;
-        });
+        failing(prefix, false));
   });
 }
 
@@ -270,19 +267,22 @@ bool TieredEngine<CascorWhenUsed>::contains(std::string_view key, TimePoint unti
   if (behind_.any()) {
     if (const auto queued = behind_.find(key)) return queued->bytes != nullptr;
   }
-  return p.template served<bool>(
-      until,
-      [&](Deadline by) {
-        const bool there = p.remote.store->contains(key, by);
-        if (!there) p.forget_near(p.keys->prefix_of(key), key);  // the server has said so
-        return there;
-      },
-      [&](Why) -> std::optional<Later<bool>> {
-        const bool there = p.memory.contains(key);
-        if (!there && p.fallback->live()) return std::nullopt;
-        return there;
-      },
-      [](const CacheError&) { return false; });
+  const Prefix prefix = p.keys->prefix_of(key);
+  return counting(prefix, Count::write_error, [&] {
+    return p.template served<bool>(
+        until,
+        [&](Deadline by) {
+          const bool there = p.remote.store->contains(key, by);
+          if (!there) p.forget_near(prefix, key);  // the server has said so
+          return there;
+        },
+        [&](Why) -> std::optional<Later<bool>> {
+          const bool there = p.memory.contains(key);
+          if (!there && p.fallback->live()) return std::nullopt;
+          return there;
+        },
+        failing(prefix, false));
+  });
 }
 
 template <class CascorWhenUsed>
@@ -295,18 +295,21 @@ auto TieredEngine<CascorWhenUsed>::ttl(std::string_view key, TimePoint until) ->
       return queued->bytes ? Left{queued->facts.ttl.value_or(no_expiry)} : std::nullopt;
     }
   }
-  return p.template served<Left>(
-      until,
-      [&](Deadline by) {
-        const Left left = p.remote.store->ttl(key, by);
-        if (!left) p.forget_near(p.keys->prefix_of(key), key);
-        return left;
-      },
-      [&](Why) -> std::optional<Left> {
-        const Left left = p.memory.ttl(key);
-        return !left && p.fallback->live() ? std::nullopt : std::optional{left};
-      },
-      [](const CacheError&) { return Left{}; });
+  const Prefix prefix = p.keys->prefix_of(key);
+  return counting(prefix, Count::write_error, [&] {
+    return p.template served<Left>(
+        until,
+        [&](Deadline by) {
+          const Left left = p.remote.store->ttl(key, by);
+          if (!left) p.forget_near(prefix, key);
+          return left;
+        },
+        [&](Why) -> std::optional<Left> {
+          const Left left = p.memory.ttl(key);
+          return !left && p.fallback->live() ? std::nullopt : std::optional{left};
+        },
+        failing(prefix, Left{}));
+  });
 }
 
 template <class CascorWhenUsed>
@@ -336,10 +339,7 @@ bool TieredEngine<CascorWhenUsed>::touch(Prefix prefix, std::string_view key, Tt
           });
           return kept ? std::optional{touched} : std::nullopt;
         },
-        [&](const CacheError&) {
-          p.counters.add(prefix, Count::write_error);
-          return false;
-        });
+        failing(prefix, false));
   });
 }
 
@@ -475,10 +475,12 @@ std::vector<std::string> TieredEngine<CascorWhenUsed>::keys_matching(const std::
   };
   if (!p.is_remote()) return keys_here();
   (void)behind_.settle_all(until);
-  return p.template served<Keys>(
-      until,
-      [&](Deadline) { return p.remote.store->keys(pattern, limit, may_list, [&] { return p.deadline(until); }); },
-      [&](Why) -> std::optional<Keys> { return keys_here(); }, [](const CacheError&) { return Keys{}; });
+  return counting(Prefix::other, Count::write_error, [&] {
+    return p.template served<Keys>(
+        until,
+        [&](Deadline) { return p.remote.store->keys(pattern, limit, may_list, [&] { return p.deadline(until); }); },
+        [&](Why) -> std::optional<Keys> { return keys_here(); }, failing(Prefix::other, Keys{}));
+  });
 }
 
 template <class CascorWhenUsed>
@@ -488,7 +490,8 @@ Reply TieredEngine<CascorWhenUsed>::command(std::span<const std::string_view> ar
     throw ResponseError{"command() needs Redis: the configured backend has no commands",
                         "Set backend.cache.type to redis, or use the cache's own operations."};
   }
-  const auto refused = [](const CacheError& error) {
+  const auto refused = [&p](const CacheError& error) {
+    p.counters.add(Prefix::other, Count::write_error);
     Later<Reply> reply;
     reply.kind = Reply::Kind::error;
     reply.text = error.what();
@@ -504,19 +507,22 @@ Reply TieredEngine<CascorWhenUsed>::command(std::span<const std::string_view> ar
     if (anything) return p.near->flush(FlushReason::command);
     for (const std::string_view word : arguments) p.forget_near(p.keys->prefix_of(word), word);
   }};
-  return p.template served<Reply>(
-      until,
-      [&](Deadline by) {
-        Reply reply = p.remote.store->command(arguments, by);
-        if (reply.is_error() && p.config.strict) redis::server_error(reply.text)->raise();
-        return reply;
-      },
-      [&](Why why) -> std::optional<Later<Reply>> {
-        if (why != nullptr) return refused(*why);
-        const auto last = p.fallback->state().last_error;
-        return refused(last ? *last : *p.out_of_time());
-      },
-      refused, Parts::Sent::once);
+  return counting(Prefix::other, Count::write_error, [&] {
+    return p.template served<Reply>(
+        until,
+        [&](Deadline by) {
+          Reply reply = p.remote.store->command(arguments, by);
+          if (reply.is_error() && p.config.strict) redis::server_error(reply.text)->raise();
+          if (reply.is_error()) p.counters.add(Prefix::other, Count::write_error);
+          return reply;
+        },
+        [&](Why why) -> std::optional<Later<Reply>> {
+          if (why != nullptr) return refused(*why);
+          const auto last = p.fallback->state().last_error;
+          return refused(last ? *last : *p.out_of_time());
+        },
+        refused, Parts::Sent::once);
+  });
 }
 
 template <class CascorWhenUsed>
@@ -525,24 +531,27 @@ std::size_t TieredEngine<CascorWhenUsed>::publish(std::string_view channel, std:
   Parts& p = parts_;
   if (!p.config.enabled) return 0;
   if (!p.is_remote()) return here.publish_here(channel, payload);
-  return p.template served<std::size_t>(
-      until,
-      [&](Deadline by) {
-        const std::size_t reached = p.remote.events->publish(channel, payload, by);
-        if (told_unpublished_.load(std::memory_order_relaxed)) told_unpublished_ = false;
-        return reached;
-      },
-      [&](Why) { return p.fallback->live() ? std::nullopt : std::optional{here.publish_here(channel, payload)}; },
-      [&](const CacheError& error) {
-        // Nothing was sent: no listener here can have it from the server too.
-        const bool unsent = std::string_view{error.what()}.starts_with("Error connecting to Redis");
-        if (unsent && p.may_fall_back()) return here.publish_here(channel, payload);
-        if (!means_away(error) && !told_unpublished_.exchange(true)) {
-          p.log.warning(std::string{"Publishing failed: "} + error.what());
-        }
-        return std::size_t{0};
-      },
-      Parts::Sent::once);
+  return counting(Prefix::other, Count::write_error, [&] {
+    return p.template served<std::size_t>(
+        until,
+        [&](Deadline by) {
+          const std::size_t reached = p.remote.events->publish(channel, payload, by);
+          if (told_unpublished_.load(std::memory_order_relaxed)) told_unpublished_ = false;
+          return reached;
+        },
+        [&](Why) { return p.fallback->live() ? std::nullopt : std::optional{here.publish_here(channel, payload)}; },
+        [&](const CacheError& error) {
+          // Nothing was sent: no listener here can have it from the server too.
+          const bool unsent = std::string_view{error.what()}.starts_with("Error connecting to Redis");
+          if (unsent && p.may_fall_back()) return here.publish_here(channel, payload);
+          if (!means_away(error) && !told_unpublished_.exchange(true)) {
+            p.log.warning(std::string{"Publishing failed: "} + error.what());
+          }
+          p.counters.add(Prefix::other, Count::write_error);
+          return std::size_t{0};
+        },
+        Parts::Sent::once);
+  });
 }
 
 template <class CascorWhenUsed>

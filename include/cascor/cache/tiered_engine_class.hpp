@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cascor/cache/computations.hpp"
@@ -94,6 +95,15 @@ class TieredEngine final : public Engine {
       if (error.code() != ErrorCode::data) parts_.counters.add(prefix, what, keys);
       throw;
     }
+  }
+
+  // What a refused call gives: an error of the prefix is counted.
+  template <class Given>
+  auto failing(Prefix prefix, Given given) {
+    return [this, prefix, given = std::move(given)](const CacheError&) {
+      parts_.counters.add(prefix, Count::write_error);
+      return given;
+    };
   }
 
   // What is near is a hit as long as the server tells of changes, unless it counts as away: then it is stale.

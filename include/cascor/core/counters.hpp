@@ -40,7 +40,7 @@ class Histogram {
   std::array<std::atomic<std::uint64_t>, 256> buckets_{};
 };
 
-/// What Counters counts; a `redis_hit` is a `hit` too.
+/// What Counters counts; a `redis_hit` is a `hit` too, a `write_error` that of any call that is no read.
 enum class Count : unsigned char { hit, miss, stale, read_error, write_error, set, redis_hit };
 inline constexpr std::size_t count_kinds = 7;
 

@@ -25,7 +25,7 @@ struct PrefixStats {
   std::uint64_t redis_hits = 0;   ///< and those that asked Redis
   std::uint64_t misses = 0;       ///< reads that found none
   std::uint64_t stale = 0;        ///< reads that gave a value past its time
-  std::uint64_t errors = 0;       ///< reads and writes that failed
+  std::uint64_t errors = 0;       ///< calls that failed: reads, writes, and what is neither
   double hit_rate = 0;            ///< hits / (hits + misses + stale + errors of reads), 0 to 1; 0 before the first read
   std::uint64_t sets = 0;         ///< writes that were accepted
   std::uint64_t evictions = 0;    ///< entries that memory had no room for
