@@ -17,7 +17,7 @@ void tell_status(Viewers& viewers, const BackendState& state) {
 
 Dashboard::Dashboard(cascor::CacheManager& cache, const Settings& settings)
     : health_{cache, [this](const BackendState& state) { tell_status(viewers_, state); }},
-      training_{cache},
+      training_{cache, settings.use_cache},
       sessions_{cache},
       control_{cache, sessions_, viewers_},
       stream_{cache, training_, viewers_},

@@ -23,6 +23,7 @@ Trains the two spirals and shows the training at http://127.0.0.1:8050.
   --serve-only       no trainer in this process: another one trains, on the same Redis
   --train-only       no server
   --require-redis    do not start without Redis
+  --no-cache         read and compute each answer anew, for benchmarks/http
   --check            say whether it could start, by exit code, and end
   --seed N           start of the random numbers (1); the same seed gives the same run
   --pace MS          milliseconds to rest after each epoch (20)
@@ -89,6 +90,7 @@ Settings settings_of(int argc, char** argv) {
   settings.train = !arguments.flag("--serve-only");
   settings.serve = !arguments.flag("--train-only");
   settings.require_redis = arguments.flag("--require-redis");
+  settings.use_cache = !arguments.flag("--no-cache");
   settings.check = arguments.flag("--check");
   settings.trainer.seed = arguments.number("--seed", 1'000'000).value_or(settings.trainer.seed);
   if (const auto pace = arguments.number("--pace", 1'000)) settings.trainer.pace = std::chrono::milliseconds{*pace};
@@ -100,7 +102,10 @@ Settings settings_of(int argc, char** argv) {
 }
 
 cascor::CacheConfig cache_config_of(const Settings& settings) {
-  return settings.config.empty() ? cascor::CacheConfig::load_default() : cascor::CacheConfig::load(settings.config);
+  cascor::CacheConfig config =
+      settings.config.empty() ? cascor::CacheConfig::load_default() : cascor::CacheConfig::load(settings.config);
+  if (!settings.use_cache) config.near_cache.enabled = false;
+  return config;
 }
 
 }  // namespace canopy

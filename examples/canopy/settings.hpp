@@ -18,6 +18,7 @@ struct Settings {
   bool serve = true;  ///< with --train-only not
   bool train = true;  ///< with --serve-only not
   bool require_redis = false;
+  bool use_cache = true;         ///< with --no-cache not
   bool check = false;            ///< only say whether it could start
   std::filesystem::path config;  ///< empty: none, all is as by default
   std::string host = "127.0.0.1";

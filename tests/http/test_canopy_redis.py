@@ -44,6 +44,10 @@ class OnRedis(unittest.TestCase):
             paths = ["metrics", "metrics/history?points=50", "network/topology", "boundary", "status", "statistics"]
             return [canopy.get(f"/api/{path}").status for path in paths] == [200] * len(paths)
 
+        def curve():
+            return canopy.get("/api/metrics/history?points=50")
+
+        self.assertEqual(curve().json["history"][0]["epoch"], 1)
         with Stream(canopy) as stream:
             stream.first("status", lambda now: now["mode"] == "LIVE")
             self.redis.kill()
@@ -54,6 +58,9 @@ class OnRedis(unittest.TestCase):
             self.assertEqual(set(down["details"]), {"host", "port", "last_error", "connection_attempts", "fallback"})
             self.assertIsNone(canopy.get("/api/v1/redis/metrics").json["metrics"])
             self.assertTrue(all_answer())
+            # The curve keeps its beginning, which only Redis has.
+            self.assertTrue(eventually(lambda: curve().headers["X-Cache-Status"] == "STALE"))
+            self.assertEqual(curve().json["history"][0]["epoch"], 1)
             # The training goes on, and so do its live metrics, commands and sessions.
             epoch = stream.first("metrics")[1]["epoch"]
             stream.first("metrics", lambda now: now["epoch"] > epoch)

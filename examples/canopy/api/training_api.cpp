@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
+#include <stdexcept>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -19,12 +21,28 @@ namespace {
 
 constexpr std::size_t most_records = 10'000;  ///< in one answer
 
-/// Of the last `limit` records the `points` that keep the shape of the loss.
+/// Of the last `limit` records, or of all, the `points` that keep the shape of the loss.
 Records read_history(cascor::CacheManager& cache, const std::string& run, std::size_t limit, std::size_t points) {
   if (run.empty()) return {};
   auto history = cache.history(run);
-  if (limit == 0) return history.downsample(points, "loss");
-  return fewer(history.last(limit), points);
+  return limit == 0 ? history.downsample(points, "loss") : fewer(history.last(limit), points);
+}
+
+/// Redis is away, and of its record there is only what has been appended since.
+struct Incomplete : std::runtime_error {
+  explicit Incomplete(json the_rest) : std::runtime_error{"Redis is away"}, rest{std::move(the_rest)} {}
+  json rest;
+};
+
+/// The answer as it is to be cached. Throws Incomplete rather than take a part for the whole: the answer before it,
+/// with the beginning of the curve, is worth more. Every run begins with epoch 1.
+json whole_history(cascor::CacheManager& cache, const std::string& run, std::size_t limit, std::size_t points) {
+  Records records = read_history(cache, run, limit, points);
+  const bool whole = run.empty() || (!records.empty() && records.front().at("epoch") == 1) ||
+                     (limit != 0 && records.size() >= std::min(limit, points));
+  if (whole) return history_view(records);
+  if (cache.health().mode != cascor::HealthMode::live) throw Incomplete{history_view(records)};
+  return history_view(read_history(cache, run, limit, points));  // it is there: so this is all that it has
 }
 
 }  // namespace
@@ -50,6 +68,16 @@ void TrainingApi::add_to(Routes& routes) {
   });
 }
 
+/// As the cache's get_or_compute, but without a cache where that is not to be used.
+template <class Compute>
+cascor::CacheResult<json> TrainingApi::computed(std::string_view key, const Compute& compute,
+                                                const cascor::ComputeOptions& options) {
+  if (use_cache_) return cache_.get_or_compute<json>(key, compute, options);
+  cascor::ReadFacts facts;
+  facts.status = cascor::CacheStatus::disabled;
+  return {std::make_shared<const json>(compute()), facts};
+}
+
 std::string TrainingApi::current_run() {
   if (const auto run = cache_.get(run_key)) return run->value("run", "");
   // No trainer lives: the newest of those that left a record. Runs' names sort by their start.
@@ -66,19 +94,20 @@ std::string TrainingApi::current_run() {
 }
 
 json TrainingApi::metrics(CacheFacts& facts) {
-  const auto latest = cache_.get_cached_metrics();
-  facts = CacheFacts::of(latest);
-  if (latest) return metrics_view(*latest);
+  if (use_cache_) {
+    const auto latest = cache_.get_cached_metrics();
+    facts = CacheFacts::of(latest);
+    if (latest) return metrics_view(*latest);
+  }
   // The latest metrics live for a second. Past that nobody trains, and the record tells how the run ended.
   const std::string run = current_run();
   if (run.empty()) return metrics_view(nullptr);
-  const auto ended =
-      cache_.get_or_compute<json>("metrics:ended:" + run,
-                                  [&cache = cache_, run] {
-                                    const Records last = cache.history(run).last(1);
-                                    return last.empty() ? metrics_view(nullptr) : ended_view(last.front());
-                                  },
-                                  {.ttl = std::chrono::seconds{1}});
+  const auto ended = computed("metrics:ended:" + run,
+                              [&cache = cache_, run] {
+                                const Records last = cache.history(run).last(1);
+                                return last.empty() ? metrics_view(nullptr) : ended_view(last.front());
+                              },
+                              {.ttl = std::chrono::seconds{1}});
   facts = CacheFacts::of(ended);
   return ended ? *ended : metrics_view(nullptr);
 }
@@ -89,10 +118,14 @@ void TrainingApi::history(const Request& request, Response& response) {
   const std::string run = current_run();
   const std::string key =
       "history:" + (run.empty() ? "none" : run) + ":" + std::to_string(limit) + ":" + std::to_string(points);
-  const auto found = cache_.get_or_compute<json>(
-      key, [&cache = cache_, run, limit, points] { return history_view(read_history(cache, run, limit, points)); },
-      {.ttl = std::chrono::seconds{1}, .stale_for = std::chrono::minutes{5}});
-  send_cached(request, response, found ? *found : history_view({}), CacheFacts::of(found));
+  try {
+    const auto found =
+        computed(key, [&cache = cache_, run, limit, points] { return whole_history(cache, run, limit, points); },
+                 {.ttl = std::chrono::seconds{1}, .stale_for = std::chrono::minutes{5}});
+    send_cached(request, response, found ? *found : history_view({}), CacheFacts::of(found));
+  } catch (const Incomplete& part) {  // nobody has asked for it before
+    send_cached(request, response, part.rest, {});
+  }
 }
 
 void TrainingApi::picture(const Request& request, Response& response, std::string_view key, const json& otherwise) {
