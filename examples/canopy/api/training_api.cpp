@@ -51,7 +51,7 @@ void TrainingApi::add_to(Routes& routes) {
   routes.on("GET", "/api/metrics", [this](const Request& request, Response& response) {
     CacheFacts facts;
     const json value = metrics(facts);
-    send_cached(request, response, value, facts);
+    send_cached(request, response, tagged(text_of(value)), facts);
   });
   routes.on("GET", "/api/metrics/history",
             [this](const Request& request, Response& response) { history(request, response); });
@@ -63,9 +63,10 @@ void TrainingApi::add_to(Routes& routes) {
   });
   routes.on("GET", "/api/boundary",
             [this](const Request& request, Response& response) { picture(request, response, boundary_key, nullptr); });
-  routes.on("GET", "/api/dataset", [view = dataset_view()](const Request& request, Response& response) {
-    send_tagged(request, response, text_of(view), "application/json");
-  });
+  routes.on("GET", "/api/dataset",
+            [view = tagged(text_of(dataset_view()))](const Request& request, Response& response) {
+              send_tagged(request, response, view, "application/json");
+            });
 }
 
 /// As the cache's get_or_compute, but without a cache where that is not to be used.
@@ -122,15 +123,22 @@ void TrainingApi::history(const Request& request, Response& response) {
     const auto found =
         computed(key, [&cache = cache_, run, limit, points] { return whole_history(cache, run, limit, points); },
                  {.ttl = std::chrono::seconds{1}, .stale_for = std::chrono::minutes{5}});
-    send_cached(request, response, found ? *found : history_view({}), CacheFacts::of(found));
+    send(request, response, key, found, history_view({}));
   } catch (const Incomplete& part) {  // nobody has asked for it before
-    send_cached(request, response, part.rest, {});
+    send_cached(request, response, tagged(text_of(part.rest)), {});
   }
 }
 
 void TrainingApi::picture(const Request& request, Response& response, std::string_view key, const json& otherwise) {
   const auto found = cache_.get(key);
-  send_cached(request, response, found ? *found : otherwise, CacheFacts::of(found));
+  send(request, response, key, found, otherwise);
+}
+
+void TrainingApi::send(const Request& request, Response& response, std::string_view key,
+                       const cascor::CacheResult<json>& found, const json& otherwise) {
+  const auto facts = CacheFacts::of(found);
+  if (!found || !use_cache_) return send_cached(request, response, tagged(text_of(found.value_or(otherwise))), facts);
+  send_cached(request, response, rendered_.text_of(key, found.share())->text, facts);
 }
 
 }  // namespace canopy

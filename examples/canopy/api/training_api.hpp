@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "http/rendered.hpp"
 #include "http/reply.hpp"
 #include "http/routes.hpp"
 
@@ -26,12 +27,15 @@ class TrainingApi {
   void history(const Request& request, Response& response);
   void picture(const Request& request, Response& response, std::string_view key, const cascor::json& otherwise);
 
+  void send(const Request& request, Response& response, std::string_view key,
+            const cascor::CacheResult<cascor::json>& found, const cascor::json& otherwise);
   template <class Compute>
   cascor::CacheResult<cascor::json> computed(std::string_view key, const Compute& compute,
                                              const cascor::ComputeOptions& options);
 
   cascor::CacheManager& cache_;
   const bool use_cache_;
+  Rendered rendered_;
 };
 
 }  // namespace canopy

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <map>
 #include <system_error>
+#include <utility>
 
 #include "http/reply.hpp"
 
@@ -52,7 +53,7 @@ bool Page::serve(const Request& request, Response& response) const {
   std::string text{std::istreambuf_iterator<char>{stream}, {}};
   if (!stream) return false;
   if (file.extension() == ".html") response.set_header("Content-Security-Policy", content_security);
-  send_tagged(request, response, std::move(text), type);
+  send_tagged(request, response, tagged(std::move(text)), type);
   return true;
 }
 

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstdint>
 #include <cstdio>
+#include <utility>
 
 namespace canopy {
 namespace {
@@ -40,23 +41,27 @@ void send_json(Response& response, const cascor::json& value, int status) {
   response.set_content(text_of(value), json_type);
 }
 
-void send_tagged(const Request& request, Response& response, std::string text, std::string_view content_type) {
-  const std::string tag = etag_of(text);
-  response.set_header("ETag", tag);
+TaggedText tagged(std::string text) {
+  std::string etag = etag_of(text);
+  return {std::move(text), std::move(etag)};
+}
+
+void send_tagged(const Request& request, Response& response, const TaggedText& text, std::string_view content_type) {
+  response.set_header("ETag", text.etag);
   response.set_header("Cache-Control", "private, no-cache");  // kept, but asked about each time
-  if (request.has_header("If-None-Match") && names(request.get_header_value("If-None-Match"), tag)) {
+  if (request.has_header("If-None-Match") && names(request.get_header_value("If-None-Match"), text.etag)) {
     response.status = 304;
     return;
   }
   response.status = 200;
-  response.set_content(text, std::string{content_type});
+  response.set_content(text.text, std::string{content_type});
 }
 
-void send_cached(const Request& request, Response& response, const cascor::json& value, const CacheFacts& facts) {
+void send_cached(const Request& request, Response& response, const TaggedText& text, const CacheFacts& facts) {
   response.set_header("X-Cache-Status", std::string{to_string(facts.status)});
   response.set_header("X-Cache-Tier", std::string{to_string(facts.tier)});
   if (facts.age) response.set_header("Age", std::to_string(facts.age->count() / 1000));
-  send_tagged(request, response, text_of(value), json_type);
+  send_tagged(request, response, text, json_type);
 }
 
 std::optional<std::size_t> number_in(const Request& request, const char* name, std::size_t least, std::size_t most) {
