@@ -194,6 +194,25 @@ TEST_CASE("who is no longer the holder returns what it computed, and neither sto
   CHECK(cache.get<int>(key) == 2);
 }
 
+TEST_CASE(
+    "another process's erase overtakes a computation of one among processes: it is not stored, and the next computes") {
+  OnRedisTcp backend;
+  CacheManager cache{backend.config()};
+  CacheManager other{backend.config()};
+  const std::string key = GENERATE("k", "{k}", "a}b");
+  CHECK(cache.get_or_compute(
+            key,
+            [&] {
+              CHECK_FALSE(other.erase(key));  // nothing was there, and what is being computed is older
+              CHECK(other.get_or_compute(
+                        key, [] { return 2; }, shared) == 2);
+              return 1;
+            },
+            shared) == 1);
+  CHECK(cache.stats().compute.not_stored == 1);
+  CHECK(cache.get<int>(key) == 2);
+}
+
 TEST_CASE("the lock is renewed while the computation runs, and survives invalidations") {
   OnRedisTcp backend;
   CacheManager cache{backend.config()};

@@ -403,10 +403,12 @@ TEST_CASE("on Redis: near its end a value is computed anew, wherever it was comp
   CHECK(*cache.ttl("k") > 50min);
 }
 
-TEST_CASE("on Redis: a refresh that another process's newer value overtook is not stored") {
+TEST_CASE("on Redis: a refresh that another process's newer value or removal overtook is not stored") {
   OnRedisTcp backend;
   CacheManager cache{backend.config()};
-  const ComputeOptions options{.ttl = 1h, .refresh_ahead = 1min, .jitter = 0};
+  const bool across = GENERATE(false, true);
+  const bool removed = GENERATE(false, true);
+  const ComputeOptions options{.ttl = 1h, .refresh_ahead = 1min, .across_processes = across, .jitter = 0};
   backend.server.raw("SET", "cascor:k", "1", "PX", "50000");
   Gate gate;
   cache.get_or_compute<int>(
@@ -417,10 +419,10 @@ TEST_CASE("on Redis: a refresh that another process's newer value overtook is no
       },
       options);
   gate.await_arrival();
-  backend.server.raw("SET", "cascor:k", "3");
+  removed ? backend.server.raw("DEL", "cascor:k") : backend.server.raw("SET", "cascor:k", "3");
   gate.open();
   CHECK(eventually([&] { return cache.stats().compute.not_stored == 1; }));
-  CHECK(backend.server.raw("GET", "cascor:k").text == "3");
+  CHECK(backend.server.raw("GET", "cascor:k").text == (removed ? "" : "3"));
 }
 
 TEST_CASE("on Redis: a life longer than a clock can tell is no reason to fail") {

@@ -23,24 +23,6 @@ using cascor::CacheManager;
 
 namespace {
 
-// Runs `check` in a child; its verdict. A child that hangs is ended, and has failed.
-template <class Check>
-bool holds_in_child(Check&& check) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::alarm(60);
-    bool good = false;
-    try {
-      good = check();
-    } catch (...) {
-    }
-    ::_exit(good ? 0 : 1);
-  }
-  int status = 0;
-  if (child < 0 || ::waitpid(child, &status, 0) != child) return false;
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
 // Threads that use a cache until this ends, so that its locks are held at whatever moment a fork comes.
 class Load {
  public:

@@ -244,3 +244,17 @@ TEST_CASE("ten thousand kept writes return in batches") {
   CHECK(cache.stats().redis.batches - before < 200);
   CHECK(redis.there("k9999") == "10000");
 }
+
+TEST_CASE("what was computed while Redis was away is not followed by the value before it, nor over another client's") {
+  CutOff redis;
+  CacheManager cache{redis.config()};
+  for (const auto* key : {"k", "l"}) cache.set(key, 1, {.ttl = 1h});
+  redis.cut(cache);
+  for (const auto* key : {"k", "l"}) {
+    CHECK(cache.get_or_compute(key, [] { return 2; }, {.ttl = 1h}) == 2);
+  }
+  redis.write("l", "3");
+  redis.join();
+  CHECK(*cache.get("k") == 2);
+  CHECK(*cache.get("l") == 3);
+}

@@ -155,9 +155,10 @@ class Computations {
 
   // Why it is computed, and what is known by then.
   struct Reason {
-    bool read_again = false;  // another flight has ended since somebody looked
-    bool refresh = false;     // there is a value yet
-    Bytes before{};           // that one, on Redis: what is stored takes its place only
+    bool read_again = false;   // another flight has ended since somebody looked
+    bool refresh = false;      // there is a value yet
+    Bytes before{};            // that one, on Redis: what is stored takes its place only
+    TimePoint before_until{};  // so long that one lives, unless it is removed
   };
   // Let go of on every way out.
   struct HeldLock {
@@ -180,17 +181,17 @@ class Computations {
   ComputeAnswer out_of_time(const Asked& asked);
 
   Outcome lead(const Asked& asked, Computation& work, Flight& flight, const Reason& reason);
-  Outcome compute(const Asked& asked, Computation& work, Flight& flight, const Reason& reason);
-  bool is_due(const Asked& asked);
+  Outcome compute(const Asked& asked, Computation& work, Flight& flight, Reason reason);
+  bool is_due(const Asked& asked, TimePoint& until);
   std::optional<Outcome> take_lock(const Asked& asked, Lock& lock, const Reason& reason);
   milliseconds pause(milliseconds bound) noexcept;
 
   bool store(const Asked& asked, Flight& flight, const StoredValue& value, milliseconds ttl, const Loads& loads,
              const Reason& reason, const Lock& lock);
-  bool store_remotely(const Asked& asked, const StoredValue& value, milliseconds ttl, const Bytes& before,
+  bool store_remotely(const Asked& asked, const StoredValue& value, milliseconds ttl, const Reason& reason,
                       const Lock& lock);
   void take_back(std::string_view key, const StoredValue& value) noexcept;
-  bool publish_by_script(Write& write, milliseconds ttl, const Bytes& before, const Lock& lock, Deadline by);
+  bool publish_by_script(Write& write, milliseconds ttl, const Reason& reason, const Lock& lock, Deadline by);
 
   Found stale(const Asked& asked);
   void keep(const Asked& asked, const StoredValue& value, std::optional<milliseconds> left, const Loads& loads);

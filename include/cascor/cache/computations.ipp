@@ -191,7 +191,7 @@ auto Computations<CascorWhenUsed>::lead(const Asked& asked, Computation& work, F
 }
 
 template <class CascorWhenUsed>
-auto Computations<CascorWhenUsed>::compute(const Asked& asked, Computation& work, Flight& flight, const Reason& reason)
+auto Computations<CascorWhenUsed>::compute(const Asked& asked, Computation& work, Flight& flight, Reason reason)
     -> Outcome {
   // In this order: whoever overtakes the entry's load then knows that something may be kept.
   Loads loads;
@@ -204,7 +204,7 @@ auto Computations<CascorWhenUsed>::compute(const Asked& asked, Computation& work
   if (asked.options.across_processes && locks_ && parts_.fallback->live()) {
     if (auto without = take_lock(asked, lock.lock, reason)) return std::move(*without);
   }
-  if (reason.refresh && !is_due(asked)) return {};
+  if (reason.refresh && !is_due(asked, reason.before_until)) return {};
   if (is_late(asked)) return {};
 
   counts_.loads.fetch_add(1, std::memory_order_relaxed);
@@ -236,10 +236,13 @@ auto Computations<CascorWhenUsed>::compute(const Asked& asked, Computation& work
   return outcome;
 }
 
-// Is a value that is to be computed ahead of its end still near it, or has somebody else been quicker?
+// Is a value that is to be computed ahead of its end still near it, or has somebody else been quicker? `until`: so long
+// it lives by itself.
 template <class CascorWhenUsed>
-bool Computations<CascorWhenUsed>::is_due(const Asked& asked) {
+bool Computations<CascorWhenUsed>::is_due(const Asked& asked, TimePoint& until) {
+  const TimePoint now = parts_.clock->now();
   const std::optional<milliseconds> left = engine_.ttl(asked.key, whenever);
+  if (left) until = expiry_after(now, *left);
   return !left || (*left != no_expiry && *left <= asked.refresh_within);
 }
 
@@ -248,7 +251,7 @@ bool Computations<CascorWhenUsed>::is_due(const Asked& asked) {
 template <class CascorWhenUsed>
 auto Computations<CascorWhenUsed>::take_lock(const Asked& asked, Lock& lock, const Reason& reason)
     -> std::optional<Outcome> {
-  const std::string name = parts_.keys->key_namespace() + "lock:{" + std::string{asked.key} + '}';
+  const std::string name = lock_name(parts_.keys->key_namespace(), asked.key);
   typename Now<ChangeSignal>::Listening changed{parts_.changed};
   milliseconds bound{10};
   for (bool first = true;; first = false) {
@@ -293,7 +296,7 @@ bool Computations<CascorWhenUsed>::store(const Asked& asked, Flight& flight, con
   bool stored = false;
   std::exception_ptr thrown;
   try {
-    stored = store_remotely(asked, value, ttl, reason.before, lock);
+    stored = store_remotely(asked, value, ttl, reason, lock);
   } catch (...) {
     thrown = std::current_exception();
   }
@@ -331,7 +334,8 @@ void Computations<CascorWhenUsed>::take_back(std::string_view key, const StoredV
 // A value that appeared meanwhile is newer than ours: that one stays.
 template <class CascorWhenUsed>
 bool Computations<CascorWhenUsed>::store_remotely(const Asked& asked, const StoredValue& value, milliseconds ttl,
-                                                  const Bytes& before, const Lock& lock) {
+                                                  const Reason& reason, const Lock& lock) {
+  const Bytes& before = reason.before;
   Now<Write> write;
   write.key = asked.key;
   write.prefix = asked.prefix;
@@ -340,13 +344,13 @@ bool Computations<CascorWhenUsed>::store_remotely(const Asked& asked, const Stor
   return parts_.template served<bool>(
       whenever,
       [&](Deadline by) {
-        if (lock || before) return publish_by_script(write, ttl, before, lock, by);
+        if (lock || before) return publish_by_script(write, ttl, reason, lock, by);
         return static_cast<bool>(parts_.write_remotely({&write, 1}, {&ttl, 1}, by).front());
       },
       [&](const CacheError*) -> std::optional<Dependent<bool, CascorWhenUsed>> {
         // What it was to take the place of is in Redis; what is here is newer, and nothing here can tell them apart.
         if (before) return parts_.fallback->live() ? std::nullopt : std::optional{false};
-        const auto kept = parts_.write_in_fallback({&write, 1}, {&ttl, 1});
+        const auto kept = parts_.write_in_fallback({&write, 1}, {&ttl, 1}, true);
         if (!kept) return std::nullopt;
         return kept->front().tier() != CacheTier::none;
       },
@@ -357,21 +361,24 @@ bool Computations<CascorWhenUsed>::store_remotely(const Asked& asked, const Stor
 }
 
 template <class CascorWhenUsed>
-bool Computations<CascorWhenUsed>::publish_by_script(Write& write, milliseconds ttl, const Bytes& before,
+bool Computations<CascorWhenUsed>::publish_by_script(Write& write, milliseconds ttl, const Reason& reason,
                                                      const Lock& lock, Deadline by) {
+  constexpr milliseconds end_is_near{100};  // whether it has ended or was removed cannot be told apart then
   KeyValueStore& store = *parts_.remote.store;
   const Bytes bytes = write.value.bytes();
   const std::string px = std::to_string(ttl.count());
-  const std::string_view token = lock ? std::string_view{lock->token} : std::string_view{};
+  Now<std::vector<std::string_view>> words{*bytes, px, lock ? std::string_view{lock->token} : std::string_view{}};
+  if (reason.before) {
+    words.push_back(*reason.before);
+    if (parts_.clock->now() + end_is_near < reason.before_until) words.push_back("must be there");
+  }
   Reply reply;
   if (lock && hash_tag(lock->name) == hash_tag(write.key)) {
-    reply = before ? run_script(store, publish_script, {write.key, lock->name}, {*bytes, px, token, *before}, by)
-                   : run_script(store, publish_script, {write.key, lock->name}, {*bytes, px, token}, by);
+    reply = run_script(store, publish_script, {write.key, lock->name}, words, by);
   } else {
     // No script may look at both. Renewed just now, the lock is ours for longer than the next command takes.
     if (lock && !locks_->renew(*lock, Deadline::sooner(by, Deadline{*parts_.clock, lock->lasts / 2}))) return false;
-    reply = before ? run_script(store, publish_script, {write.key}, {*bytes, px, token, *before}, by)
-                   : run_script(store, publish_script, {write.key}, {*bytes, px, token}, by);
+    reply = run_script(store, publish_script, {write.key}, words, by);
   }
   if (!reply.is_error()) return reply.integer == 1;
   const auto error = redis::server_error(reply.text);

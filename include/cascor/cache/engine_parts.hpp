@@ -18,6 +18,7 @@
 #include "cascor/cache/backend_choice.hpp"
 #include "cascor/cache/change_signal.hpp"
 #include "cascor/cache/engine.hpp"
+#include "cascor/cache/event_teller.hpp"
 #include "cascor/cache/fallback.hpp"
 #include "cascor/cache/near_cache.hpp"
 #include "cascor/cache/start_lines.hpp"
@@ -65,6 +66,7 @@ struct EngineParts {
   Later<std::shared_ptr<const KeySpace>> keys;
   Later<std::array<milliseconds, prefix_count>> ttls;
   Later<Counters> counters;
+  EventTeller<CascorWhenUsed> events;  // of what happens in memory and near
   std::shared_ptr<MemoryCounts<CascorWhenUsed>> memory_counts;
   MemoryBackend<CascorWhenUsed> memory;            // the backend itself, or what serves in Redis's place
   TagIndex<CascorWhenUsed> tags;                   // of memory
@@ -86,6 +88,7 @@ struct EngineParts {
         keys{names(config)},
         ttls{config.prefix_ttl.metrics, config.prefix_ttl.topology, config.prefix_ttl.session,
              config.prefix_ttl.history, config.prefix_ttl.control,  config.ttl},
+        events{config.on_event, log},
         memory_counts{std::make_shared<MemoryCounts<CascorWhenUsed>>(keys)},
         memory{memory_options(config, clock), MemoryObserver<CascorWhenUsed>{memory_counts}} {
     start();
@@ -138,6 +141,7 @@ struct EngineParts {
   }
 
   void start() {
+    if (events.wanted()) memory_counts->when_evicted(&tell_evicted, this);
     if (!config.enabled) return log.info("Cache disabled (backend.cache.enabled: false)");
     if (config.type == CacheType::memory) {
       log_start(log, config);
@@ -153,6 +157,12 @@ struct EngineParts {
       fallback->nudge();
     });
   }
+  // A session's id is a secret.
+  static void tell_evicted(void* parts, std::string_view key) noexcept {
+    auto& self = *static_cast<EngineParts*>(parts);
+    const bool secret = self.keys->prefix_of(key) == Prefix::session;
+    self.events.post("eviction", secret ? std::string_view{self.keys->text(Prefix::session)} : key);
+  }
   void keep_near() {
     typename Near::Options options;
     options.keys = keys;
@@ -167,6 +177,7 @@ struct EngineParts {
     };
     options.listener = &listener;
     options.changed = &changed;
+    options.events = &events;
     near.emplace(std::move(options));
     link = remote.make_link(
         {config.near_prefixes(), keys->key_namespace() + "invalidate", [this] { return fallback->live(); }}, *near);
@@ -464,7 +475,8 @@ struct EngineParts {
     return erased;
   }
   Results write_remotely(Writes writes, Ttls ttls_of_writes, Deadline by);
-  std::optional<Results> write_in_fallback(Writes writes, Ttls ttls_of_writes);
+  // `over_seen`: their conditions are for memory; what was seen in Redis before stands in no way.
+  std::optional<Results> write_in_fallback(Writes writes, Ttls ttls_of_writes, bool over_seen = false);
 
   // ---- counting
 
@@ -555,7 +567,8 @@ auto EngineParts<CascorWhenUsed>::write_remotely(Writes writes, Ttls ttls_of_wri
 
 // nullopt: Redis came back in between.
 template <class CascorWhenUsed>
-auto EngineParts<CascorWhenUsed>::write_in_fallback(Writes writes, Ttls ttls_of_writes) -> std::optional<Results> {
+auto EngineParts<CascorWhenUsed>::write_in_fallback(Writes writes, Ttls ttls_of_writes, bool over_seen)
+    -> std::optional<Results> {
   auto why = fallback->state().last_error;
   if (!why)
     why = std::make_shared<const Later<ConnectionError>>("Redis is away", "The value is kept in memory meanwhile.");
@@ -568,8 +581,8 @@ auto EngineParts<CascorWhenUsed>::write_in_fallback(Writes writes, Ttls ttls_of_
       results.push_back(store_in_memory(writes[i], ttls_of_writes[i]));
       if (results.back().error() == unmet_condition().get()) continue;
       if (results.back()) results.back() = StoreResult{why, CacheTier::memory};
-      pending.write(writes[i].key, bytes[i], expiry_after(clock->now(), ttls_of_writes[i]), writes[i].only_if,
-                    writes[i].value.tags());
+      pending.write(writes[i].key, bytes[i], expiry_after(clock->now(), ttls_of_writes[i]),
+                    over_seen ? OnlyIf::always : writes[i].only_if, writes[i].value.tags());
     }
   });
   return kept ? std::optional{std::move(results)} : std::nullopt;

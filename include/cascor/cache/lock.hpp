@@ -7,6 +7,7 @@
 #include <initializer_list>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -28,12 +29,13 @@ inline constexpr LockScript renew_script{
 inline constexpr LockScript release_script{
     "6fbe84d1140fd2047394924af9d845b83c070bec",
     "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"};
-/// Stores ARGV[1] for ARGV[2] milliseconds under KEYS[1] where nothing is there, or ARGV[4] is; with KEYS[2], only
-/// while that lock's token is ARGV[3]. 1: stored, 0: something else is there, -1: the lock is another's.
-inline constexpr LockScript publish_script{"c518c4c396c23a08801a5b4e92390b295c651122",
+/// Stores ARGV[1] for ARGV[2] milliseconds under KEYS[1] where ARGV[4] is, or, without ARGV[5], nothing; with KEYS[2],
+/// only while that lock's token is ARGV[3]. 1: stored, 0: something else is there, or nothing, -1: the lock is
+/// another's.
+inline constexpr LockScript publish_script{"ebb45ba7d9b3386255e3b87f42e721068516a67e",
                                            "if KEYS[2] and redis.call('GET', KEYS[2]) ~= ARGV[3] then return -1 end "
                                            "local held = redis.call('GET', KEYS[1]) "
-                                           "if held and held ~= ARGV[4] then return 0 end "
+                                           "if held and held ~= ARGV[4] or not held and ARGV[5] then return 0 end "
                                            "if ARGV[2] == '0' then redis.call('SET', KEYS[1], ARGV[1]) "
                                            "else redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end "
                                            "return 1"};
@@ -41,7 +43,14 @@ inline constexpr LockScript publish_script{"c518c4c396c23a08801a5b4e92390b295c65
 /// Runs a script by its SHA-1, and by its text where the server does not have it. Throws as KeyValueStore::command.
 CASCOR_CACHE_FN Reply run_script(KeyValueStore& store, const LockScript& script,
                                  std::initializer_list<std::string_view> keys,
+                                 std::span<const std::string_view> arguments, Deadline by);
+CASCOR_CACHE_FN Reply run_script(KeyValueStore& store, const LockScript& script,
+                                 std::initializer_list<std::string_view> keys,
                                  std::initializer_list<std::string_view> arguments, Deadline by);
+/// The name of the lock of a key: in the key's slot, unless that one has braces of its own.
+inline std::string lock_name(const std::string& key_namespace, std::string_view key) {
+  return (key_namespace + "lock:{").append(key) += '}';
+}
 /// The part of a key that decides its slot in a cluster.
 CASCOR_CACHE_FN std::string_view hash_tag(std::string_view key) noexcept;
 

@@ -12,7 +12,7 @@ namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
 CASCOR_CACHE_DEF Reply run_script(KeyValueStore& store, const LockScript& script,
                                   std::initializer_list<std::string_view> keys,
-                                  std::initializer_list<std::string_view> arguments, Deadline by) {
+                                  std::span<const std::string_view> arguments, Deadline by) {
   const Dependent<std::string, CascorWhenUsed> count = std::to_string(keys.size());
   Dependent<std::vector<std::string_view>, CascorWhenUsed> words{"EVALSHA", script.sha1, count};
   words.insert(words.end(), keys.begin(), keys.end());
@@ -22,6 +22,13 @@ CASCOR_CACHE_DEF Reply run_script(KeyValueStore& store, const LockScript& script
   words[0] = "EVAL";
   words[1] = script.text;
   return store.command(words, by);
+}
+
+CASCOR_CACHE_DEF Reply run_script(KeyValueStore& store, const LockScript& script,
+                                  std::initializer_list<std::string_view> keys,
+                                  std::initializer_list<std::string_view> arguments, Deadline by) {
+  const Dependent<std::span<const std::string_view>, CascorWhenUsed> words{arguments.begin(), arguments.size()};
+  return run_script(store, script, keys, words, by);
 }
 
 CASCOR_CACHE_DEF std::string_view hash_tag(std::string_view key) noexcept {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "cascor/cache/change_signal.hpp"
+#include "cascor/cache/event_teller.hpp"
 #include "cascor/cache/near_value.hpp"
 #include "cascor/core/clock.hpp"
 #include "cascor/core/eviction.hpp"
@@ -55,6 +56,7 @@ class NearCache final : public InvalidationSink {
     std::shared_ptr<const Clock> clock;
     std::function<void(const CacheError& why)> on_refused;
     const std::atomic<ChangeListener*>* listener = nullptr;
+    EventTeller<CascorWhenUsed>* events = nullptr;
     ChangeSignal* changed = nullptr;  ///< rung when the server says that a key has changed
   };
 

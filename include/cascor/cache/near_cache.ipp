@@ -84,6 +84,11 @@ void NearCache<CascorWhenUsed>::outdate(FlushReason why) noexcept {
   }
   flushes_[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
   tell_any(why);
+  if (options_.events == nullptr || !options_.events->wanted() || memory_.size() == 0) return;
+  constexpr std::array<std::string_view, flush_reasons> reasons{
+      "near cache: its link to Redis came up again", "near cache: the server removed everything",
+      "near cache: Redis returned", "near cache: a command may have changed anything"};
+  options_.events->post("flush", reasons[static_cast<std::size_t>(why)]);
 }
 
 template <class CascorWhenUsed>

@@ -19,6 +19,7 @@ namespace cascor::inline CASCOR_CACHE_ABI::detail {
 // who is waiting for Redis by then waits no longer.
 template <class CascorWhenUsed>
 TieredEngine<CascorWhenUsed>::~TieredEngine() {
+  parts_.events.stop();
   computations_.stop();
   if (!parts_.is_remote()) return;
   parts_.begin_end();
@@ -244,8 +245,8 @@ bool TieredEngine<CascorWhenUsed>::erase(std::string_view key, TimePoint until) 
   return counting(prefix, Count::write_error, [&] {
     return p.template served<bool>(
         until,
-        [&](Deadline by) {
-          return p.remote.store->erase_many({&key, 1}, by) == 1;
+        [&](Deadline by) {  // a process that computes it loses its lock, and so does not store what is older
+          return p.remote.store->erase_with(key, lock_name(p.keys->key_namespace(), key), by);
         },
         [&](Why) -> std::optional<Later<bool>> {
           bool erased = false;

@@ -82,6 +82,10 @@ class KeyValueStore {
   virtual std::vector<StoreOutcome> set_many(std::span<const StoreEntry> entries, Deadline by) = 0;
   /// How many of them were there.
   virtual std::size_t erase_many(std::span<const std::string_view> keys, Deadline by) = 0;
+  /// Removes a key, and `also`, which may be refused; was the key there? One round trip where the engine can.
+  virtual bool erase_with(std::string_view key, std::string_view /*also*/, Deadline by) {
+    return erase_many({&key, 1}, by) == 1;
+  }
   virtual bool contains(std::string_view key, Deadline by) = 0;
   /// Removes what matches the pattern and passes `may_erase`; returns how many went. Many round trips, each by the
   /// deadline that `next_deadline` gives then; does not block the server.

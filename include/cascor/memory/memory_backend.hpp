@@ -26,7 +26,15 @@ inline bool is_kept_aside(std::string_view key) noexcept { return key.starts_wit
 template <class CascorWhenUsed = void>
 class MemoryCounts {
  public:
+  /// Told of each key that had to go for want of room, outside the memory's own locks; must not throw, nor wait.
+  using OnEviction = void (*)(void* context, std::string_view key);
+
   explicit MemoryCounts(std::shared_ptr<const KeySpace> keys) : keys_{std::move(keys)} {}
+  /// Before the first entry.
+  void when_evicted(OnEviction tell, void* context) noexcept {
+    tell_eviction_ = tell;
+    context_ = context;
+  }
 
   void inserted(std::string_view key, std::size_t charge) noexcept {
     auto& one = of(key);
@@ -38,7 +46,10 @@ class MemoryCounts {
     one.bytes.fetch_sub(static_cast<std::int64_t>(charge), std::memory_order_relaxed);
     if (is_kept_aside(key)) return;
     if (why != Removal::invalidated) one.entries.fetch_sub(1, std::memory_order_relaxed);
-    if (why == Removal::evicted) one.evictions.fetch_add(1, std::memory_order_relaxed);
+    if (why == Removal::evicted) {
+      one.evictions.fetch_add(1, std::memory_order_relaxed);
+      if (tell_eviction_ != nullptr) tell_eviction_(context_, key);
+    }
     if (why == Removal::expired) one.expirations.fetch_add(1, std::memory_order_relaxed);
   }
   /// Entries that are gone all at once, by group; their bytes follow, one by one.
@@ -95,6 +106,8 @@ class MemoryCounts {
 
   std::shared_ptr<const Dependent<KeySpace, CascorWhenUsed>> keys_;
   std::array<Counts, prefix_count> counts_;
+  OnEviction tell_eviction_ = nullptr;
+  void* context_ = nullptr;
 };
 
 /// A MemoryCache observer that reports to MemoryCounts. Of the keys that the memory tier holds, erase_matching()

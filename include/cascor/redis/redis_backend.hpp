@@ -43,6 +43,7 @@ class RedisBackend final : public KeyValueStore {
   std::vector<cascor::detail::Dependent<StoreOutcome, CascorWhenUsed>> set_many(std::span<const StoreEntry> entries,
                                                                                 Deadline by) override;
   std::size_t erase_many(std::span<const std::string_view> keys, Deadline by) override;
+  bool erase_with(std::string_view key, std::string_view also, Deadline by) override;
   bool contains(std::string_view key, Deadline by) override;
   std::size_t erase_matching(const std::string& pattern, const std::function<bool(std::string_view)>& may_erase,
                              const std::function<Deadline()>& next_deadline) override;

@@ -356,6 +356,16 @@ std::size_t RedisBackend<CascorWhenUsed>::erase_many(std::span<const std::string
 }
 
 template <class CascorWhenUsed>
+bool RedisBackend<CascorWhenUsed>::erase_with(std::string_view key, std::string_view also, Deadline by) {
+  Commands batch;
+  batch.add({Answer::integer}, "UNLINK", key).add({Answer::integer}, "UNLINK", also);
+  std::array<Reply, 2> replies;
+  run(batch, replies, {}, by);
+  if (replies[0].is_error()) server_error(replies[0].text)->raise();
+  return detail::count_in(replies[0], 1) == 1;
+}
+
+template <class CascorWhenUsed>
 void RedisBackend<CascorWhenUsed>::retag(std::string_view key, std::span<const std::string> tags, milliseconds ttl,
                                          Deadline by) {
   const StoreEntry entry{key, {}, ttl, OnlyIf::always, tags, {}};
