@@ -74,6 +74,38 @@ TEST_CASE("get_many serves what is near, and asks every node for the rest at onc
 
 namespace {
 
+std::size_t connections_of_ours(RedisServer& server) {
+  const std::string list = server.raw("CLIENT", "LIST").text;
+  std::size_t count = 0;
+  for (auto at = list.find("name=cascor-cache"); at != std::string::npos; at = list.find("name=cascor-cache", at + 1)) {
+    ++count;
+  }
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("a dashboard has three connections to one server, and two to each master of a cluster and one more",
+          "[distributed]") {
+  OnDistributed backend;
+  const auto servers = backend.servers();
+  const auto all = [&servers] {
+    std::size_t count = 0;
+    for (RedisServer* const server : servers) count += connections_of_ours(*server);
+    return count;
+  };
+  REQUIRE(eventually([&] { return all() == 0; }));  // those of the test before
+  CacheManager cache{backend.config()};
+  for (int i = 0; i < 30; ++i) REQUIRE(cache.set("topology:" + std::to_string(i), i, {.ttl = 1h}));
+  CHECK(all() == (backend.is_cluster() ? 3 : 1 + 1));  // one to a Sentinel
+  REQUIRE(eventually_near(cache, "topology:7"));
+  CHECK(all() == (backend.is_cluster() ? 6 : 2 + 1));
+  const auto subscription = cache.subscribe({"cascor:events"}, [](const cascor::Message&) {});
+  CHECK(all() == (backend.is_cluster() ? 7 : 3 + 1));
+}
+
+namespace {
+
 // What is said by TLS alone: values on every node, messages and invalidations.
 void check_over_tls(const std::string& url, TlsServers& servers) {
   CapturedLog log;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "support/backends.hpp"
 #include "support/redis_cluster.hpp"
@@ -50,6 +51,16 @@ class OnDistributed {
   /// The master that has the key.
   RedisServer& server_of(std::string_view full_key) {
     return is_cluster_ ? cluster_->node(cluster_->master_of(cascor::redis::slot_of(full_key))) : sentinels_->server(0);
+  }
+
+  /// All that a process has connections to.
+  std::vector<RedisServer*> servers() {
+    std::vector<RedisServer*> all;
+    for (std::size_t i = 0; i < 3; ++i) {
+      all.push_back(is_cluster_ ? &cluster_->node(i) : &sentinels_->server(i));
+      if (!is_cluster_) all.push_back(&sentinels_->sentinel(i));
+    }
+    return all;
   }
 
   CapturedLog log;

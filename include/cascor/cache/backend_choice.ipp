@@ -10,6 +10,7 @@
 #include "cascor/redis/cluster.hpp"
 #include "cascor/redis/cluster_link.hpp"
 #include "cascor/redis/redis_backend.hpp"
+#include "cascor/redis/rights.hpp"
 #include "cascor/redis/sentinel.hpp"
 #include "cascor/redis/subscriber.hpp"
 #include "cascor/redis/tls.hpp"
@@ -55,6 +56,9 @@ CASCOR_CACHE_DEF RemoteStore<CascorWhenUsed> make_remote_store(const CacheConfig
     if (log.wants(LogLevel::debug)) {
       log.debug("Circuit breaker " + std::string{redis::to_string(state)} + ": " + std::string{reason});
     }
+  };
+  options.on_no_right = [told = std::make_shared<redis::RightsTold<CascorWhenUsed>>(log)](std::string_view words) {
+    told->note(words);
   };
   options.clock = clock;
   options.random = config.random;

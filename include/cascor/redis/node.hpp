@@ -94,6 +94,7 @@ class Node {
 
  private:
   void note(const CacheError& error, const Lease& lease);
+  void tell_of_rights(std::span<const Reply> replies) const noexcept;
 
   const RedisOptions options_;
   cascor::detail::Random random_;

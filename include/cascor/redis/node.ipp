@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cascor/redis/node.hpp"
+#include "cascor/redis/rights.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::redis {
 namespace detail {
@@ -37,6 +38,7 @@ auto Node<CascorWhenUsed>::try_run(const Batch<CascorWhenUsed>& batch, std::span
     FailedAttempt failed{attempt.anything_sent, attempt.idle_connection};
     if (!attempt.error) {
       breaker_.succeeded();
+      tell_of_rights(replies);
       const AfterReply after = detail::after_replies(replies, terms.repeat);
       if (after == AfterReply::report) return {};
       if (after == AfterReply::again_elsewhere) pool_.close_unused_since(TimePoint::max());
@@ -112,7 +114,19 @@ auto Node<CascorWhenUsed>::land(Flight flight, const Batch<CascorWhenUsed>& batc
     return {error.share(), true};
   }
   breaker_.succeeded();
+  tell_of_rights(replies);
   return {};
+}
+
+template <class CascorWhenUsed>
+void Node<CascorWhenUsed>::tell_of_rights(std::span<const Reply> replies) const noexcept {
+  for (const Reply& reply : replies) {
+    if (!reply.is_error() || !options_.on_no_right || !lacks_right(reply.text)) continue;
+    try {
+      options_.on_no_right(reply.text);
+    } catch (...) {  // what only listens must not break the call
+    }
+  }
 }
 
 template <class CascorWhenUsed>

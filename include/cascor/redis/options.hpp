@@ -69,6 +69,9 @@ struct RedisOptions {
   /// on the thread that made the call, outside all locks; what it throws is swallowed.
   std::function<void(BreakerState, std::string_view reason)> on_breaker;
 
+  /// Told of each error reply that says that the account may not. As on_breaker.
+  std::function<void(std::string_view words)> on_no_right;
+
   std::shared_ptr<const Clock> clock = SystemClock::shared();
   std::function<std::uint64_t()> random;  ///< 64 random bits, for jitter; empty: std::random_device's seed
 };

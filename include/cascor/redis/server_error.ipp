@@ -27,6 +27,8 @@ inline constexpr std::array known_errors{
                "The server has no password: take it out of the configuration, or set requirepass there."},
     KnownError{"NOPERM", ErrorCode::authentication,
                "Grant the account what it lacks: ACL SETUSER name ~cascor:* &cascor:* +@all -@dangerous +info +role."},
+    KnownError{"ERR The user executing the script can't", ErrorCode::response,
+               "Grant the account the commands that the scripts run: ACL SETUSER name +@all -@dangerous +info +role."},
     KnownError{"DENIED", ErrorCode::authentication,
                "The server is in protected mode: set a password there, or bind it to the interface meant."},
     KnownError{"OOM", ErrorCode::out_of_memory,
