@@ -87,6 +87,22 @@ TEST_CASE("a kept write takes the place of what this process has seen, and of no
   CHECK(json(cache.stats()).at("fallback").at("dropped").at("changed") == 3);
 }
 
+TEST_CASE("a value that a return has left in its place is one that this process has seen by the next") {
+  CutOff redis;
+  CacheManager cache{redis.config()};
+  cache.set("k", 1, {.ttl = 1h});
+  redis.cut(cache);
+  cache.set("k", 2, {.ttl = 1h});
+  redis.write("k", "3");
+  redis.join();
+  CHECK(redis.there("k") == "3");
+  redis.cut(cache);
+  cache.set("k", 4, {.ttl = 1h});
+  redis.join();
+  CHECK(redis.there("k") == "4");
+  CHECK(cache.stats().fallback.dropped.changed == 1);
+}
+
 TEST_CASE("each value of this process's own is one that it may replace, also one whose answer was lost on the way") {
   CutOff redis;
   CacheManager cache{redis.config()};

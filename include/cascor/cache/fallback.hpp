@@ -119,7 +119,7 @@ class Fallback {
 
  private:
   using Changes = typename Pending::Changes;
-  using Replayed = ReplayCounts;
+  using Replayed = ReplayCounts<CascorWhenUsed>;
   struct Announcement {
     LogLevel level = LogLevel::info;
     std::string line;

@@ -255,6 +255,8 @@ template <class CascorWhenUsed>
 void Fallback<CascorWhenUsed>::go_live(const Replayed& replayed) {
   const Now was = now();
   options_.forget_memory();
+  for (const auto& sight : replayed.stay)
+    seen_.then_saw(sight);  // it is the truth now; no sooner, as writes may return
   become(Serving::redis, was.losses);
   decided_.notify_all();
   const auto count = [](std::uint64_t number, const std::string& noun) {

@@ -93,6 +93,12 @@ class RecentNumbers {
   bool has_forgotten_ = false;
 };
 
+/// That certain bytes were seen under a key.
+struct Sight {
+  std::uint64_t key = 0;
+  std::uint64_t bytes = 0;
+};
+
 /// Remembers 64-bit hashes of keys and of bytes, for as many keys as its bound has room for, those used last. What this
 /// process writes is noted before it is sent, whatever becomes of it, so that what may have arrived is known for its
 /// own. Each stripe's mutex guards its tables; nothing else runs under it. Safe from any thread.
@@ -119,11 +125,15 @@ class SeenValues final : public ValueWitness {
     stripe.own.put(of_both, 1);
   }
   void saw(std::string_view key, std::string_view bytes) noexcept override {
-    if (max_bytes_ == 0) return;
-    put_last(key, digest(bytes));
+    if (max_bytes_ != 0) put_last(hash_(key), digest(bytes));
   }
   void lost_track(std::string_view key) noexcept override {
-    if (max_bytes_ != 0) put_last(key, untracked);
+    if (max_bytes_ != 0) put_last(hash_(key), untracked);
+  }
+  /// To be told later, by then_saw().
+  Sight sight(std::string_view key, std::string_view bytes) const noexcept { return {hash_(key), digest(bytes)}; }
+  void then_saw(const Sight& sight) noexcept {
+    if (max_bytes_ != 0) put_last(sight.key, sight.bytes);
   }
   /// Any key may have been changed to what is not known here.
   void lost_track_of_all() noexcept {
@@ -166,8 +176,7 @@ class SeenValues final : public ValueWitness {
   }
   Stripe& stripe_of(std::uint64_t of_key) noexcept { return stripes_[of_key >> 61U]; }
   const Stripe& stripe_of(std::uint64_t of_key) const noexcept { return stripes_[of_key >> 61U]; }
-  void put_last(std::string_view key, std::uint64_t number) noexcept {
-    const std::uint64_t of_key = hash_(key);
+  void put_last(std::uint64_t of_key, std::uint64_t number) noexcept {
     Stripe& stripe = stripe_of(of_key);
     const std::lock_guard lock{stripe.mutex};
     stripe.last.put(of_key, number);

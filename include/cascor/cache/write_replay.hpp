@@ -24,7 +24,8 @@ class WriteReplay {
   using Pending = PendingChanges<CascorWhenUsed>;
   using Write = typename Pending::Write;
 
-  WriteReplay(KeyValueStore& store, const SeenValues<CascorWhenUsed>& seen, const Clock& clock, ReplayCounts& counts)
+  WriteReplay(KeyValueStore& store, const SeenValues<CascorWhenUsed>& seen, const Clock& clock,
+              ReplayCounts<CascorWhenUsed>& counts)
       : store_{store}, seen_{seen}, clock_{clock}, counts_{counts} {}
 
   /// As many of them, from the first on, as one pipeline takes; they are taken out. Throws what says that Redis is away
@@ -45,12 +46,12 @@ class WriteReplay {
 
   void look(Batch& batch, const std::function<Deadline()>& round_trip);
   void decide(One& one, Keys& gone);
-  void drop(One& one, std::uint64_t ReplayCounts::*why) {
+  void drop(One& one, std::uint64_t ReplayCounts<CascorWhenUsed>::*why) {
     one.fate = One::Fate::dropped;
     ++(counts_.*why);
   }
   void refuse(One& one, std::string why) {
-    drop(one, &ReplayCounts::refused);
+    drop(one, &ReplayCounts<CascorWhenUsed>::refused);
     counts_.why = std::move(why);
   }
   void store(Batch& batch, Keys& gone, const std::function<Deadline()>& round_trip);
@@ -60,7 +61,7 @@ class WriteReplay {
   KeyValueStore& store_;
   const SeenValues<CascorWhenUsed>& seen_;
   const Clock& clock_;
-  ReplayCounts& counts_;
+  ReplayCounts<CascorWhenUsed>& counts_;
 };
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail

@@ -14,7 +14,7 @@ void WriteReplay<CascorWhenUsed>::replay_some(std::list<Write>& writes, const st
   constexpr std::size_t most_writes = 256;
   constexpr std::size_t most_bytes = std::size_t{1} << 20;
   constexpr int most_looks = 4;  // at a key that others write all the while
-  const ReplayCounts before = counts_;
+  const ReplayCounts<CascorWhenUsed> before = counts_;
   Batch batch;
   std::size_t bytes = 0;
   auto end = writes.begin();
@@ -35,7 +35,7 @@ void WriteReplay<CascorWhenUsed>::replay_some(std::list<Write>& writes, const st
       store(batch, gone, round_trip);
     }
     for (One& one : batch) {
-      if (one.fate == One::Fate::undecided) drop(one, &ReplayCounts::changed);
+      if (one.fate == One::Fate::undecided) drop(one, &ReplayCounts<CascorWhenUsed>::changed);
     }
     remove(gone, round_trip);
   } catch (...) {
@@ -78,13 +78,13 @@ void WriteReplay<CascorWhenUsed>::decide(One& one, Keys& gone) {
       return;
     }
     gone.push_back(write.key);
-    return drop(one, &ReplayCounts::expired);
+    return drop(one, &ReplayCounts<CascorWhenUsed>::expired);
   }
   const auto& found = one.found.bytes;
   const Verdict verdict = found ? seen_.verdict(write.key, *found) : Verdict::known;
   if (expired) {
     if (found && verdict != Verdict::changed) gone.push_back(write.key);
-    return drop(one, &ReplayCounts::expired);
+    return drop(one, &ReplayCounts<CascorWhenUsed>::expired);
   }
   // Its own bytes may be there since an attempt that failed.
   const bool own = found && verdict == Verdict::known && *found == *write.bytes;
@@ -95,8 +95,13 @@ void WriteReplay<CascorWhenUsed>::decide(One& one, Keys& gone) {
     one.fate = One::Fate::store;
     return;
   }
-  if (verdict == Verdict::unknown) gone.push_back(write.key);
-  drop(one, verdict == Verdict::unknown ? &ReplayCounts::unknown : &ReplayCounts::changed);
+  if (verdict == Verdict::unknown) {
+    gone.push_back(write.key);
+  } else {
+    counts_.stay.push_back(seen_.sight(write.key, *found));
+  }
+  drop(one,
+       verdict == Verdict::unknown ? &ReplayCounts<CascorWhenUsed>::unknown : &ReplayCounts<CascorWhenUsed>::changed);
 }
 
 template <class CascorWhenUsed>
