@@ -1,6 +1,8 @@
 // Canopy: trains a Cascade-Correlation network on the two spirals, and shows the training in a browser.
 //
 // Exit code: 0 after Ctrl-C, 1 where it could not start, 2 for bad options or a bad configuration.
+#include <sys/resource.h>
+
 #include <cascor/cache.hpp>
 #include <chrono>
 #include <cstdio>
@@ -51,7 +53,16 @@ std::unique_ptr<canopy::Dashboard> open_dashboard(cascor::CacheManager& cache, c
   }
 }
 
+/// Each viewer is an open file, and the usual limit of a process is 1,024.
+void allow_many_files() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int run(const Settings& settings) {
+  allow_many_files();
   canopy::log_to(settings.log);
   if (settings.check) cascor::set_log_level(cascor::LogLevel::error);  // what it would say is said when it starts
   cascor::CacheManager cache{canopy::cache_config_of(settings)};

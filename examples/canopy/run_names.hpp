@@ -10,8 +10,8 @@ namespace canopy {
 
 inline constexpr std::string_view run_prefix = "two-spirals-";
 
-// Read by the server, written by the trainer while it lives.
-inline constexpr std::string_view run_key = "control:run";             ///< {run, started}
+// Read by the server, written by the trainer while it lives. Under a prefix that is kept near: they are read often.
+inline constexpr std::string_view run_key = "topology:run";            ///< {run, started}
 inline constexpr std::string_view boundary_key = "topology:boundary";  ///< boundary_of()
 inline constexpr std::string_view units_key = "topology:units";        ///< {run, units: [{unit, epoch, timestamp}]}
 

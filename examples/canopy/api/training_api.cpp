@@ -82,7 +82,7 @@ cascor::CacheResult<json> TrainingApi::computed(std::string_view key, const Comp
 std::string TrainingApi::current_run() {
   if (const auto run = cache_.get(run_key)) return run->value("run", "");
   // No trainer lives: the newest of those that left a record. Runs' names sort by their start.
-  const auto newest = cache_.get_or_compute<json>("control:last_run",
+  const auto newest = cache_.get_or_compute<json>("topology:last_run",
                                                   [&cache = cache_] {
                                                     std::string last;
                                                     for (const auto& name : cache.runs()) {
