@@ -171,15 +171,23 @@ class Dashboard(unittest.TestCase):
             "return fetch('/api/session').then((answer) => answer.json())"
             ".then(({ csrf_token: token }) => !token || document.documentElement.outerHTML.includes(token))"))
 
+    def curve_data(self, script):
+        """What a script gives that has a CurveData of its own as `data`."""
+        return self.page.run("return import('/js/curve_data.js').then(({ CurveData, most }) => {"
+                             f" const data = new CurveData(); {script} }})")
+
     def test_curves_stay_small_after_many_epochs(self):
-        points = self.page.run("""
-          return import('/js/curve_data.js').then(({ CurveData, most }) => {
-            const data = new CurveData();
+        length, last, most = self.curve_data("""
             for (let epoch = 1; epoch <= 100000; epoch += 1) data.add(epoch, { loss: 1 / epoch });
-            return [data.length, data.lines.loss.at(-1).x, most];
-          })""")
-        self.assertLessEqual(points[0], 2 * points[2])
-        self.assertGreater(points[1], 99_990)
+            return [data.length, data.lines.loss.at(-1).x, most];""")
+        self.assertLessEqual(length, 2 * most)
+        self.assertGreater(last, 99_990)
+
+    def test_a_record_that_begins_late_or_ends_early_takes_nothing_from_the_curves(self):
+        self.assertEqual(self.curve_data("""
+            for (const epoch of [1, 4, 6, 9]) data.add(epoch, { loss: epoch });
+            data.take([3, 4, 5, 6].map((epoch) => ({ epoch, metrics: { loss: epoch } })));
+            return data.lines.loss.map(({ x }) => x);"""), [1, 3, 4, 5, 6, 9])
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 const patience = 8_000; // ms
 
+/** No answer, then with status 0, or one that says no. */
 export class RequestError extends Error {
   constructor(message, status) {
     super(message);
@@ -10,10 +11,18 @@ export class RequestError extends Error {
 }
 
 async function ask(path, options) {
-  const response = await fetch(path, { ...options, signal: AbortSignal.timeout(patience) });
-  const value = await response.json().catch(() => null);
+  const { response, value } = await fetchJson(path, options);
   if (!response.ok) throw new RequestError(value?.error ?? `${path}: ${response.status}`, response.status);
   return { value, facts: factsOf(response.headers) };
+}
+
+async function fetchJson(path, options) {
+  try {
+    const response = await fetch(path, { ...options, signal: AbortSignal.timeout(patience) });
+    return { response, value: await response.json() };
+  } catch (error) {
+    throw new RequestError(`${path}: ${error.message}`, 0);
+  }
 }
 
 function factsOf(headers) {

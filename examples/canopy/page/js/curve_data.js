@@ -34,13 +34,16 @@ export class CurveData {
     this.lastEpoch = this.lines.loss.at(-1).x;
   }
 
-  /** The server's record, and after it what came in while it was on its way. */
-  replace(history) {
-    const newer = this.lines;
+  /**
+   * Takes the server's record in: what was shown is kept before it, as a record may begin late while Redis is away, and
+   * after it, as epochs came in while it was on its way.
+   */
+  take(history) {
+    const begin = history[0]?.epoch ?? Infinity;
+    const shown = this.lines.loss.map(({ x: epoch }, i) => (
+      { epoch, metrics: Object.fromEntries(fields.map((field) => [field, this.lines[field][i].y])) }));
     this.clear();
-    for (const { epoch, metrics } of history) this.add(epoch, metrics);
-    for (let i = 0; i < newer.loss.length; i += 1) {
-      this.add(newer.loss[i].x, Object.fromEntries(fields.map((field) => [field, newer[field][i].y])));
-    }
+    const before = shown.filter(({ epoch }) => epoch < begin);
+    for (const { epoch, metrics } of [...before, ...history, ...shown]) this.add(epoch, metrics);
   }
 }

@@ -64,7 +64,7 @@ export class Curve {
     const { y } = this.chart.options.scales;
     y.type = type;
     y.min = type === 'linear' ? 0 : undefined;
-    y.ticks.callback = type === 'linear' ? undefined : roundSteps;
+    y.ticks.callback = type === 'linear' ? window.Chart.Ticks.formatters.numeric : roundSteps;
     this.draw();
   }
 

@@ -34,7 +34,7 @@ const link = new Link(linkChanged);
 const status = new Refresher(async () => {
   const { value } = await get('/api/status');
   // The stream tells first. It tells nothing of a trainer that has gone, nor where it cannot be heard.
-  if (performance.now() - view.heardAt > 1_500) view.show({ ...value, epoch: value.metrics_count });
+  if (performance.now() - view.heardAt > 1_500) view.show({ ...value, epoch: value.metrics_count }, false);
 }, 2_000);
 
 const statistics = new Refresher(async () => {
@@ -72,7 +72,7 @@ const pictures = new Refresher(async () => {
 
 const hear = {
   metrics(data) {
-    view.show(data);
+    view.show(data, true);
     if (view.data.length > most) history.refresh();
   },
   history: (data) => view.showMissed(data),

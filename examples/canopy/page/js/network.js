@@ -116,6 +116,7 @@ export class NetworkDrawing {
 
   caption() {
     const { connections, hidden_units: hidden, input_units: inputs, output_units: outputs } = this.topology;
+    if (connections.length === 0) return '\u00a0';
     if (this.chosen === null) {
       return `${inputs} inputs, ${hidden} hidden, ${outputs} output · ${count(connections.length)} connections, wider: stronger`;
     }

@@ -1,4 +1,5 @@
 // Asks for something now and then: one request at a time, one more after it if it was asked for meanwhile.
+import { RequestError } from './api.js';
 
 /** `ask` fetches and shows; after an error the next wish or the next turn of the clock tries again. */
 export class Refresher {
@@ -27,15 +28,10 @@ export class Refresher {
         await this.ask();
       }
     } catch (error) {
-      if (!isAnswerMissing(error)) throw error;
+      // The server is away or could not answer: the link's state tells. Anything else is a mistake of ours.
+      if (!(error instanceof RequestError)) throw error;
     } finally {
       this.underWay = false;
     }
   }
-}
-
-/** The server is away or could not answer: the link's state tells. Anything else is a mistake of ours. */
-function isAnswerMissing(error) {
-  return error.name === 'TimeoutError' || error.name === 'AbortError' || error.name === 'RequestError' ||
-    error instanceof TypeError;
 }

@@ -19,18 +19,25 @@ export class RunView {
     this.read = false; // the record of what was before
     this.state = 'connecting';
     this.heardAt = -Infinity;
+    this.newsAt = -Infinity;
+    this.last = null;
   }
 
-  /** metrics: of the stream, or of /api/status */
-  show(metrics) {
+  /** told: metrics as the stream tells them; news: they are, and not only what /api/status still has */
+  show(told, news) {
     this.heardAt = performance.now();
+    if (news || this.run === null) this.newsAt = this.heardAt;
+    // While Redis is away the status of a run may be older than what was streamed of it.
+    const old = !news && told.is_running && told.run === this.run && told.epoch < this.last.epoch;
+    const metrics = old ? this.last : told;
+    this.last = metrics;
     const { epoch, run } = metrics;
     const begun = run !== this.run;
     if (begun) this.begin(run, epoch);
     if (metrics.current_loss !== null) this.addPoint(metrics);
     this.pace.add(epoch, this.heardAt);
     this.setState(stateOf(metrics), epoch, begun);
-    showMetrics(metrics, this.state, this.pace.perSecond());
+    showMetrics(metrics, this.state, this.pace.perSecond(), (this.heardAt - this.newsAt) / 1_000);
     this.setUnits(metrics.hidden_units, begun);
   }
 
@@ -78,10 +85,28 @@ export class RunView {
 
   /** The server's record of a run; that of another one than is shown has come too late. */
   showHistory(run, history) {
-    if (run !== this.run) return;
+    if (run === null || run !== this.run) return;
     this.read = true;
-    this.data.replace(history);
+    this.data.take(history);
     this.draw();
+    const newest = history.at(-1);
+    if (!(newest?.epoch > this.last.epoch)) return;
+    this.pace = new Pace(); // a jump is no pace
+    this.show(this.asMetrics(newest), true);
+  }
+
+  /** A record as the stream would have told it. */
+  asMetrics({ epoch, phase, metrics, network_topology: topology }) {
+    return {
+      ...this.last,
+      epoch,
+      phase,
+      current_loss: metrics.loss,
+      current_accuracy: metrics.accuracy,
+      val_loss: metrics.val_loss,
+      val_accuracy: metrics.val_accuracy,
+      hidden_units: topology.hidden_units,
+    };
   }
 
   /** What was missed while the connection was away. */

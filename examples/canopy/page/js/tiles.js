@@ -13,10 +13,17 @@ function setValue(id, text) {
 
 const phases = { output_training: 'outputs', candidate_training: 'candidates' };
 
-export function showMetrics(metrics, state, perSecond) {
+/** What a run is at, or that its trainer cannot be heard: it may go on behind a Redis that is away. */
+function activity({ phase }, state, perSecond, silence) {
+  if (state !== 'running') return '\u00a0';
+  if (silence > 3) return `no news for ${silence.toFixed(0)} s`;
+  return `${phases[phase] ?? phase}${perSecond === null ? '' : ` · ${perSecond.toFixed(0)}/s`}`;
+}
+
+/** silence: seconds since there was news of the run */
+export function showMetrics(metrics, state, perSecond, silence) {
   setValue('tile-epoch', format.count(metrics.epoch));
-  const rate = perSecond === null ? '' : ` · ${perSecond.toFixed(0)}/s`;
-  setText(at('tile-rate'), state === 'running' ? `${phases[metrics.phase] ?? metrics.phase}${rate}` : '\u00a0');
+  setText(at('tile-rate'), activity(metrics, state, perSecond, silence));
   setValue('tile-loss', format.loss(metrics.current_loss));
   setText(at('tile-val-loss'), `validation ${format.loss(metrics.val_loss)}`);
   setValue('tile-accuracy', format.percent(metrics.current_accuracy));
@@ -24,8 +31,9 @@ export function showMetrics(metrics, state, perSecond) {
   setValue('tile-units', format.count(metrics.hidden_units));
 }
 
+/** None: the network is not known. */
 export const showConnections = (connections) =>
-  setText(at('tile-connections'), `${format.count(connections)} connection${connections === 1 ? '' : 's'}`);
+  setText(at('tile-connections'), connections > 0 ? `${format.count(connections)} connections` : '\u00a0');
 
 export function showReads({ hits, misses, hit_rate: rate, get }) {
   const reads = hits + misses;
