@@ -212,6 +212,11 @@ class InMemory(unittest.TestCase):
                 text += part
         self.assertEqual(re.findall(rb"HTTP/1.1 (\d+)", text), [b"200", b"404", b"200"])
 
+    def test_a_post_without_a_body_needs_no_length(self):
+        with socket.create_connection(("127.0.0.1", self.canopy.port), timeout=10) as connection:
+            connection.sendall(b"POST /api/train/pause HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            self.assertIn(b"401 Unauthorized", connection.recv(4096))  # it is asked for its session
+
     def test_a_body_that_is_not_read_is_no_request(self):
         with socket.create_connection(("127.0.0.1", self.canopy.port), timeout=20) as connection:
             inner = "GET /api/nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -32,6 +32,13 @@ bool has_body(const Request& request) {
          request.get_header_value("Content-Length", 0).find_first_not_of('0') != std::string::npos;
 }
 
+/// Who tells no length sends no body, as `curl -X POST` does: cpp-httplib would wait for the connection's end.
+void say_no_body(Request& request) {
+  if (!request.has_header("Transfer-Encoding") && !request.has_header("Content-Length")) {
+    request.set_header("Content-Length", "0");
+  }
+}
+
 }  // namespace
 
 Server::Server(const Routes& routes, Viewers& viewers) : routes_{routes}, viewers_{viewers} {
@@ -115,7 +122,7 @@ void Server::serve(std::unique_ptr<Connection> connection) {
     connection->begin_request(request_time);
     serving = connection.get();
     bool close = false;
-    const bool answered = process_request(*connection, false, close, nullptr);
+    const bool answered = process_request(*connection, false, close, say_no_body);
     serving = nullptr;
     if (answered && connection->stream()) return viewers_.add(std::move(connection));
     if (!connection->finish_answer() || !answered || close || connection->to_be_closed()) return;
