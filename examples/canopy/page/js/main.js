@@ -101,6 +101,7 @@ function makeCurves() {
 
 function viewChanged(what) {
   if (what === 'run') {
+    units = [];
     history.refresh();
   } else if (what === 'units') {
     unitMarks.refresh();
