@@ -31,6 +31,10 @@ class Dashboard(unittest.TestCase):
         stack.callback(lambda: cls.canopy.interrupt())
         cls.page = stack.enter_context(browser(cls.folder))
         cls.page.resize(1440, 900)
+        cls.load()
+
+    @classmethod
+    def load(cls):
         cls.page.open(f"http://127.0.0.1:{cls.canopy.port}/")
         cls.page.run("window.sinceItWasLoaded = true")
 
@@ -129,6 +133,26 @@ class Dashboard(unittest.TestCase):
         self.page.click("#toggle")
         wait_for("another run is shown", lambda: self.page.text("#run") != run)
         self.assertLess(self.epoch(), max(epoch, 2))
+
+    def test_reset_begins_another_run_at_once(self):
+        run = self.page.text("#run")
+        self.page.click("#reset")
+        wait_for("another run is shown", lambda: self.page.text("#run") != run)
+        self.wait_for_state("running")
+
+    def test_the_viewers_settings_are_kept(self):
+        def logarithmic():
+            return self.page.run("return scale.getAttribute('aria-pressed')") == "true"
+
+        self.assertFalse(logarithmic())
+        self.page.click("#scale")
+        wait_for("the server has it", lambda: self.page.run(
+            "return fetch('/api/session').then((answer) => answer.json()).then(({ settings }) => settings.loss_scale)")
+            == "logarithmic")
+        self.load()
+        wait_for("the axis is logarithmic again", logarithmic)
+        self.page.click("#scale")
+        wait_for("it is linear", lambda: not logarithmic())
 
     def test_redis_is_killed_and_returns(self):
         wait_for("all is live", lambda: self.badges()[0] == "LIVE")

@@ -75,7 +75,7 @@ export class NetworkDrawing {
         d: pathOf(places.get(from), places.get(to), outputs.has(to)),
         class: `edge${weight < 0 ? ' negative' : ''}${from === this.chosen || to === this.chosen ? ' chosen' : ''}`,
         'stroke-width': (0.6 + 2.6 * strength ** 2).toFixed(2),
-        'stroke-opacity': (0.18 + 0.72 * strength ** 1.5).toFixed(2),
+        'stroke-opacity': (0.26 + 0.64 * strength ** 1.5).toFixed(2),
       });
     }
     this.forget(this.edges, left);
