@@ -50,11 +50,11 @@ class Nodes {
   std::string url() const { return "redis://" + nodes_[0]->address() + ',' + nodes_[1]->address() + "/0"; }
   ServerProcess& node(std::size_t i) { return *nodes_[i]; }
   void await_whole() {
-    for (std::size_t i = 0; i < nodes_.size(); ++i) {
-      await("that the cluster is whole", [&] {
-        const std::string info = nodes_[i]->tell({"CLUSTER", "INFO"}).text;
+    for (auto& node : nodes_) {
+      await("that the cluster is whole", [&node] {
+        const std::string info = node->tell({"CLUSTER", "INFO"}).text;
         return info.find("cluster_state:ok") != std::string::npos &&
-               (nodes_[i]->replication("role") == "master" || nodes_[i]->replication("master_link_status") == "up");
+               (node->replication("role") == "master" || node->replication("master_link_status") == "up");
       });
     }
   }

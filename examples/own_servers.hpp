@@ -121,7 +121,7 @@ class ServerProcess {
     // A node of a cluster listens at this port and at one 10,000 above it.
     for (unsigned i = 0; i < 1'000 && port == 0; ++i) {
       address.sin_port = htons(
-          static_cast<std::uint16_t>(20'000 + (static_cast<unsigned>(::getpid()) * 37 + next_++ * 7 + i) % 12'000));
+          static_cast<std::uint16_t>(20'000 + (static_cast<unsigned>(::getpid()) * 37 + next++ * 7 + i) % 12'000));
       if (::bind(fd, general, size) == 0) port = ntohs(address.sin_port);
     }
     ::close(fd);
@@ -135,6 +135,7 @@ class ServerProcess {
     words.insert(words.end(), {"--port", std::to_string(port_), "--bind", "127.0.0.1", "--save", "", "--dir", folder_});
     words.insert(words.end(), arguments_.begin() + (sentinel ? 1 : 0), arguments_.end());
     std::vector<char*> argv;
+    argv.reserve(words.size() + 1);
     for (std::string& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
     const pid_t parent = ::getpid();
@@ -149,7 +150,7 @@ class ServerProcess {
     ::_exit(127);
   }
 
-  static inline unsigned next_ = 0;
+  static inline unsigned next = 0;
   std::vector<std::string> arguments_;
   int port_;
   std::string folder_;

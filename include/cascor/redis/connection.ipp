@@ -92,7 +92,8 @@ void Connection<CascorWhenUsed>::introduce(const RedisOptions& options, Deadline
     // A server that has no room, or does not trust the address, says so unasked and hangs up.
     if (answered == 0 || !replies[answered - 1].is_error()) {
       std::string hint = error.hint();
-      if (answered == 0 && !options.secure && options.endpoint.path.empty() && hint.find("rediss://") == hint.npos) {
+      if (answered == 0 && !options.secure && options.endpoint.path.empty() &&
+          hint.find("rediss://") == std::string::npos) {
         hint += " A port that expects TLS (rediss://) hangs up like this too.";
       } else if (answered == 0 && options.secure && hint.starts_with("See whether the server runs")) {
         hint += " A server that wants a certificate (tls.cert_file), or another one, may hang up like this too.";

@@ -27,7 +27,7 @@ class NodeList {
   Nodes take() && { return std::move(nodes_); }
 
  private:
-  static constexpr std::size_t most_ = 2'000;  // who tells of more is not believed
+  static constexpr std::size_t most = 2'000;  // who tells of more is not believed
   static bool lists(std::string_view flags, std::string_view flag) noexcept;
   void add_one(std::string_view role, const Reply& fields);
 

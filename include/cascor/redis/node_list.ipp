@@ -36,7 +36,7 @@ bool NodeList<CascorWhenUsed>::lists(std::string_view flags, std::string_view fl
 // that is down says that the one who tells cannot reach it.
 template <class CascorWhenUsed>
 void NodeList<CascorWhenUsed>::add_cluster(std::string_view text, const Endpoint& said_by) {
-  while (!text.empty() && nodes_.size() < most_) {
+  while (!text.empty() && nodes_.size() < most) {
     std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(line.size() + 1, text.size()));
     std::array<std::string_view, 8> words;
@@ -56,7 +56,7 @@ template <class CascorWhenUsed>
 void NodeList<CascorWhenUsed>::add_told(std::string_view role, const Reply& reply) {
   if (!reply.elements.empty() && reply.elements.front().kind == Reply::Kind::string) return add_one(role, reply);
   for (const Reply& one : reply.elements) {
-    if (nodes_.size() < most_) add_one(role, one);
+    if (nodes_.size() < most) add_one(role, one);
   }
 }
 
