@@ -9,14 +9,20 @@
 #include <catch2/catch.hpp>
 #include <limits>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "cascor/cache.hpp"
+#include "support/away.hpp"
 #include "support/distributed.hpp"
 #include "support/eventually.hpp"
+#include "support/fault_proxy.hpp"
 #include "support/recorded_runs.hpp"
+#include "support/redis_client.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace std::chrono_literals;
 using namespace support;
@@ -393,6 +399,32 @@ TEST_CASE("records that a run refuses are put aside, and said, by flush() too", 
   CHECK(recorder.flush(20s));  // it was said, once
   CHECK(std::filesystem::exists(on.waiting("spool").string() + ".refused"));
   CHECK(on.backend.log.mentions("1 records of run-1 are refused"));
+}
+
+TEST_CASE("a recorder ends within shutdown_timeout, though its server has just begun to hang", "[recorder]") {
+  RedisServer server;
+  FaultProxy proxy{server};
+  const TemporaryFolder folder;
+  CapturedLog log;
+  auto config = config_for_port(proxy.endpoint().port, log);
+  config.history.directory = folder.path();
+  config.connection_pool.timeout = 60s;
+  config.shutdown_timeout = 100ms;
+  auto fastest = cascor::milliseconds::max();
+  for (int attempt = 0; attempt < 5 && fastest > 1s; ++attempt) {  // the machine may be busy
+    proxy.heal();
+    CacheManager cache{config};
+    std::optional<TrainingRecorder> recorder{std::in_place, cache, "run-" + std::to_string(attempt)};
+    recorder->epoch({{"epoch", 1}});
+    REQUIRE(recorder->flush(20s));
+    proxy.set(Fault::mute());
+    const std::string key = "cascor:run:run-" + std::to_string(attempt) + ":history";
+    recorder->epoch({{"epoch", 2}});
+    REQUIRE(eventually([&] { return server.raw("XLEN", key).integer == 2; }));  // its call is under way
+    recorder->epoch({{"epoch", 3}});
+    fastest = std::min(fastest, time_of([&] { recorder.reset(); }));
+  }
+  CHECK(fastest <= 1s);
 }
 
 TEST_CASE("a forked child's recorder does nothing", "[recorder]") {

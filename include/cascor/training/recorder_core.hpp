@@ -103,11 +103,13 @@ class RecorderCore {
   bool ended_ = false;    // the cache has
   int flushing_ = 0;
   bool stopping_ = false;
+  std::optional<std::chrono::steady_clock::time_point> ends_by_;  // once the recorder ends
   std::unique_ptr<Journal<CascorWhenUsed>> spool_;
   // The thread's own:
   Batch batch_;
-  RecordId spool_read_;  // so far the file is sent
-  RecordId inherited_;   // so far the file is an earlier recorder's
+  milliseconds patience_{0};  // what a call of it may take
+  RecordId spool_read_;       // so far the file is sent
+  RecordId inherited_;        // so far the file is an earlier recorder's
   std::chrono::steady_clock::time_point last_published_{};
   std::thread thread_;
 };

@@ -33,6 +33,7 @@ RecorderCore<CascorWhenUsed>::RecorderCore(std::shared_ptr<Life> life, std::stri
   log_ = use->engine().log();
   timeout_ = std::min(config.connection_pool.timeout, milliseconds{2000});
   shutdown_timeout_ = config.shutdown_timeout;
+  patience_ = std::min(timeout_, std::max(shutdown_timeout_, milliseconds{100}));
   const std::string folder = use->spool_folder() + '/';
   set_aside_ = folder + run_ + ".jsonl.refused";
   if (config.enabled && config.type == CacheType::redis) {
@@ -60,7 +61,12 @@ RecorderCore<CascorWhenUsed>::RecorderCore(std::shared_ptr<Life> life, std::stri
 template <class CascorWhenUsed>
 RecorderCore<CascorWhenUsed>::~RecorderCore() {
   if (!thread_.joinable()) return;
-  (void)drain(std::chrono::steady_clock::now() + shutdown_timeout_);
+  const auto end = std::chrono::steady_clock::now() + shutdown_timeout_;
+  {
+    const std::lock_guard lock{mutex_};
+    ends_by_ = end;
+  }
+  (void)drain(end);
   {
     const std::lock_guard lock{mutex_};
     stopping_ = true;
@@ -240,6 +246,7 @@ void RecorderCore<CascorWhenUsed>::run_thread() noexcept {
       if (!lock.owns_lock()) lock.lock();
       good = false;
     }
+    if (!good) patience_ = std::min(timeout_, patience_ * 2);
     delay = good ? milliseconds{0} : std::clamp(delay * 2, look_again, longest);
     if (is_drained() || ended_) done_.notify_all();
   }
@@ -291,9 +298,17 @@ bool RecorderCore<CascorWhenUsed>::take(Lock& lock) {
   return true;
 }
 
+// Nothing cuts a call short that is under way, and the recorder's end waits for it. So it has no more time than that
+// end has, until a call fails for it.
 template <class CascorWhenUsed>
 TimePoint RecorderCore<CascorWhenUsed>::soon(const Engine& engine) const {
-  return engine.clock().now() + timeout_;
+  milliseconds limit = patience_;
+  const std::lock_guard lock{mutex_};
+  if (ends_by_) {
+    const auto left = std::chrono::ceil<milliseconds>(*ends_by_ - std::chrono::steady_clock::now());
+    limit = std::clamp(left, milliseconds{0}, limit);
+  }
+  return engine.clock().now() + limit;
 }
 
 // False: it is tried again.
