@@ -153,6 +153,8 @@ class Engine {
   /// By when a round trip of a call that has to end by `until` has to end.
   virtual Deadline deadline(TimePoint until) const = 0;
 
+  /// The cache is about to end, and all of it is there still: what has happened is told, and nothing from then on.
+  virtual void end_events() noexcept = 0;
   /// Waits until what was written before is in the backend; false when `until` comes first, or something was refused.
   virtual bool flush(TimePoint until) = 0;
   virtual Health health() = 0;

@@ -33,6 +33,7 @@ class EngineHolder {
   EngineHolder(const EngineHolder&) = delete;
   EngineHolder& operator=(const EngineHolder&) = delete;
   ~EngineHolder() {
+    if (Held* const held = held_.load(std::memory_order_acquire); held->is_ours()) held->engine->end_events();
     if (void* const kept = kept_.load(std::memory_order_acquire)) end_kept_.load(std::memory_order_relaxed)(kept);
     std::unique_ptr<Held> held{held_.load(std::memory_order_acquire)};
     if (!held->is_ours()) (void)held.release();

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -66,7 +67,7 @@ struct EngineParts {
   Later<std::shared_ptr<const KeySpace>> keys;
   Later<std::array<milliseconds, prefix_count>> ttls;
   Later<Counters> counters;
-  EventTeller<CascorWhenUsed> events;  // of what happens in memory and near
+  std::unique_ptr<EventTeller<CascorWhenUsed>> events;  // null without a handler; the rest tells it things to its end
   std::shared_ptr<MemoryCounts<CascorWhenUsed>> memory_counts;
   MemoryBackend<CascorWhenUsed> memory;            // the backend itself, or what serves in Redis's place
   TagIndex<CascorWhenUsed> tags;                   // of memory
@@ -88,8 +89,9 @@ struct EngineParts {
         keys{names(config)},
         ttls{config.prefix_ttl.metrics, config.prefix_ttl.topology, config.prefix_ttl.session,
              config.prefix_ttl.history, config.prefix_ttl.control,  config.ttl},
-        events{config.on_event, log},
-        memory_counts{std::make_shared<MemoryCounts<CascorWhenUsed>>(keys)},
+        events{config.on_event ? std::make_unique<EventTeller<CascorWhenUsed>>(config.on_event, log, keys) : nullptr},
+        memory_counts{
+            std::make_shared<MemoryCounts<CascorWhenUsed>>(keys, events != nullptr ? &events->of_memory() : nullptr)},
         memory{memory_options(config, clock), MemoryObserver<CascorWhenUsed>{memory_counts}} {
     start();
   }
@@ -102,6 +104,15 @@ struct EngineParts {
 
   // ---- the end
 
+  /// See Engine.
+  void end_events() noexcept {
+    if (!events) return;
+    if (events->is_inside()) {
+      log.error(destroyed_inside);
+      std::terminate();
+    }
+    events->settle(std::chrono::steady_clock::now() + config.shutdown_timeout);
+  }
   void begin_end() {
     end_by = std::chrono::steady_clock::now() + config.shutdown_timeout;
     fallback->end_by(end_by);
@@ -141,7 +152,6 @@ struct EngineParts {
   }
 
   void start() {
-    if (events.wanted()) memory_counts->when_evicted(&tell_evicted, this);
     if (!config.enabled) return log.info("Cache disabled (backend.cache.enabled: false)");
     if (config.type == CacheType::memory) {
       log_start(log, config);
@@ -157,12 +167,6 @@ struct EngineParts {
       fallback->nudge();
     });
   }
-  // A session's id is a secret.
-  static void tell_evicted(void* parts, std::string_view key) noexcept {
-    auto& self = *static_cast<EngineParts*>(parts);
-    const bool secret = self.keys->prefix_of(key) == Prefix::session;
-    self.events.post("eviction", secret ? std::string_view{self.keys->text(Prefix::session)} : key);
-  }
   void keep_near() {
     typename Near::Options options;
     options.keys = keys;
@@ -177,7 +181,7 @@ struct EngineParts {
     };
     options.listener = &listener;
     options.changed = &changed;
-    options.events = &events;
+    options.events = events.get();
     near.emplace(std::move(options));
     link = remote.make_link(
         {config.near_prefixes(), keys->key_namespace() + "invalidate", [this] { return fallback->live(); }}, *near);
@@ -198,12 +202,13 @@ struct EngineParts {
     options.shutdown_timeout = config.shutdown_timeout;
     options.clock = clock;
     options.log = log;
-    options.on_event = config.on_event;
+    options.events = events.get();
     options.random = config.random;
     options.may_erase = [names = keys](std::string_view key) { return names->is_cached(key); };
     options.forget_memory = [this] {
-      (void)memory.erase_matching("*");  // what is kept aside stays
+      const bool any = memory.erase_matching("*") > 0;  // what is kept aside stays
       tags.clear();
+      if (any && !near && events) events->flushed(FlushReason::returned);
       if (!near) return;
       near->outdate(FlushReason::returned);
       link->nudge();

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <exception>
+#include <system_error>
 #include <utility>
 
 #include "cascor/cache/event_teller.hpp"
@@ -8,59 +8,170 @@
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
 template <class CascorWhenUsed>
-void EventTeller<CascorWhenUsed>::stop() noexcept {
+EventTeller<CascorWhenUsed>::~EventTeller() {
   {
     const std::lock_guard lock{mutex_};
-    stopping_ = true;
-    wake_.notify_one();
+    over_ = true;
+    wake_.notify_all();
   }
-  if (!thread_.joinable()) return;
-  if (thread_.get_id() == std::this_thread::get_id()) {
-    log_.error(destroyed_inside);
-    std::terminate();
-  }
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
+// No session's id is ever in an event.
 template <class CascorWhenUsed>
-void EventTeller<CascorWhenUsed>::post(std::string_view kind, std::string_view detail) noexcept {
-  if (!wanted()) return;
-  const std::lock_guard lock{mutex_};
+void EventTeller<CascorWhenUsed>::evicted(std::size_t first, std::string_view key, std::size_t bytes) noexcept {
+  const Prefix prefix = keys_->prefix_of(key);
+  std::string text;
   try {
-    if (stopping_) return;
-    if (waiting_.size() >= most_waiting) {
-      ++untold_;
-      return;
-    }
-    waiting_.push_back({std::string{kind}, std::string{detail}});
-    if (!thread_.joinable()) thread_ = std::thread{[this] { run(); }};
-    wake_.notify_one();
-  } catch (...) {  // no memory, or no thread: an event less
-    ++untold_;
+    text = prefix == Prefix::session ? keys_->text(prefix) + "***" : std::string{key};
+  } catch (...) {  // no memory: it is told by its prefix
+    const std::lock_guard lock{mutex_};
+    if (over_) return;
+    Sum& sum = sums_[first + static_cast<std::size_t>(prefix)];
+    ++sum.count;
+    sum.amount += bytes;
+    summed_ = true;
+    return;
   }
+  happened(first + static_cast<std::size_t>(prefix), std::move(text), bytes);
 }
 
 template <class CascorWhenUsed>
-void EventTeller<CascorWhenUsed>::run() {
+void EventTeller<CascorWhenUsed>::happened(std::size_t of, std::string&& text, std::uint64_t amount) noexcept {
+  {
+    const std::lock_guard lock{mutex_};
+    if (over_) return;
+    bool waits = false;
+    if (of == state_change || waiting_.size() < most_waiting) {
+      try {
+        waiting_.push_back({of, std::move(text), 1, amount});
+        waits = true;
+      } catch (...) {  // no memory
+      }
+    }
+    if (!waits && of == state_change) return;  // which the log tells, too
+    if (!waits) {
+      ++sums_[of].count;
+      sums_[of].amount += amount;
+      summed_ = true;
+    }
+    if (!start()) return;
+  }
+  wake_.notify_one();
+}
+
+// Under the lock. Without a thread to be had, the next event tries again.
+template <class CascorWhenUsed>
+bool EventTeller<CascorWhenUsed>::start() noexcept {
+  if (thread_.joinable()) return true;
+  try {
+    thread_ = std::thread{[this] { run(); }};
+  } catch (const std::system_error&) {
+    return false;
+  }
+  return true;
+}
+
+template <class CascorWhenUsed>
+void EventTeller<CascorWhenUsed>::run() noexcept {
   std::unique_lock lock{mutex_};
   while (true) {
-    wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
-    if (stopping_) return;
-    const auto some = std::exchange(waiting_, {});
-    const std::uint64_t untold = std::exchange(untold_, 0);
-    lock.unlock();
-    for (const CacheEvent& event : some) tell(event);
-    if (untold > 0) tell({some.back().kind, std::to_string(untold) + " more, of which the particulars were not kept"});
-    lock.lock();
+    wake_.wait(lock, [this] { return over_ || summed_ || !waiting_.empty(); });
+    if (over_) return;
+    tell_waiting(lock);
   }
 }
 
+// Under the lock, which it lets go of while the application's code runs.
 template <class CascorWhenUsed>
-void EventTeller<CascorWhenUsed>::tell(const CacheEvent& event) const {
+void EventTeller<CascorWhenUsed>::tell_waiting(std::unique_lock<std::mutex>& lock) noexcept {
+  Event event;
+  while (true) {
+    if (over_ || !next(event)) break;
+    telling_ = true;
+    lock.unlock();
+    tell(event);
+    lock.lock();
+    telling_ = false;
+  }
+  idle_.notify_all();
+}
+
+// Under the lock. What was added up comes after what came before it.
+template <class CascorWhenUsed>
+bool EventTeller<CascorWhenUsed>::next(Event& event) noexcept {
+  if (!waiting_.empty()) {
+    event = std::move(waiting_.front());
+    waiting_.pop_front();
+    return true;
+  }
+  for (std::size_t of = 0; summed_ && of < sums_.size(); ++of) {
+    if (sums_[of].count == 0) continue;
+    const Sum sum = std::exchange(sums_[of], {});
+    event.of = of;
+    event.text.clear();
+    event.count = sum.count;
+    event.amount = sum.amount;
+    return true;
+  }
+  return summed_ = false;
+}
+
+template <class CascorWhenUsed>
+void EventTeller<CascorWhenUsed>::tell(const Event& event) noexcept {
+  bool threw = false;
   try {
-    on_event_(event);
+    const char* const kind = event.of == state_change ? "state" : event.of < flushes ? "eviction" : "flush";
+    const CacheEvent told{kind, detail_of(event), event.count};
+    teller_ = std::this_thread::get_id();
+    handler_(told);
   } catch (...) {
-    log_.error("CacheConfig::on_event threw; the cache goes on");
+    threw = true;
+  }
+  teller_ = std::thread::id{};
+  if (threw && !threw_) log_.error("CacheConfig::on_event threw; the cache goes on");
+  threw_ = threw;
+}
+
+template <class CascorWhenUsed>
+std::string EventTeller<CascorWhenUsed>::detail_of(const Event& event) const {
+  if (event.of == state_change) return event.text;
+  if (event.of == clears) {
+    return "clear_all_cache: " + std::to_string(event.amount) + (event.amount == 1 ? " entry" : " entries");
+  }
+  if (event.of >= flushes) {
+    const auto why = static_cast<FlushReason>(event.of - flushes);
+    const std::string name{to_string(why)};
+    switch (why) {
+      case FlushReason::link_up: return name + ": what was near may have changed before the server began to tell";
+      case FlushReason::server: return name + ": everything in Redis was removed, and so is what was near";
+      case FlushReason::returned: return name + ": Redis is back, and what was here in its place is let go of";
+      case FlushReason::command: break;
+    }
+    return name + ": a command may have changed anything, and what was near is let go of";
+  }
+  const std::string where = event.of < near_evictions ? "memory: " : "near cache: ";
+  const std::string bytes = ", " + std::to_string(event.amount) + " bytes";
+  if (!event.text.empty()) return where + printable(event.text) + bytes;
+  const std::string& prefix = keys_->text(static_cast<Prefix>(event.of % prefix_count));
+  return where + std::to_string(event.count) + (event.count == 1 ? " entry" : " entries") + " under " +
+         printable(prefix) + bytes;
+}
+
+template <class CascorWhenUsed>
+void EventTeller<CascorWhenUsed>::settle(std::chrono::steady_clock::time_point by) noexcept {
+  std::unique_lock lock{mutex_};
+  (void)idle_.wait_until(lock, by, [this] { return !telling_ && !summed_ && waiting_.empty(); });
+  over_ = true;
+  std::uint64_t untold = 0;
+  for (Event event; next(event);) untold += event.count;
+  idle_.wait(lock, [this] { return !telling_; });
+  lock.unlock();
+  if (untold == 0) return;
+  try {
+    log_.warning(std::to_string(untold) + (untold == 1 ? " event was" : " events were") +
+                 " not told to CacheConfig::on_event, which was busy as the cache ended");
+  } catch (...) {  // no memory for the line
   }
 }
 

@@ -14,12 +14,12 @@
 #include <string_view>
 #include <thread>
 
+#include "cascor/cache/event_teller.hpp"
 #include "cascor/cache/pending_changes.hpp"
 #include "cascor/cache/replay_counts.hpp"
 #include "cascor/cache/seen_values.hpp"
 #include "cascor/core/clock.hpp"
 #include "cascor/core/errors.hpp"
-#include "cascor/core/event.hpp"
 #include "cascor/core/log.hpp"
 #include "cascor/core/random.hpp"
 #include "cascor/core/stats.hpp"
@@ -50,7 +50,7 @@ class Fallback {
     milliseconds shutdown_timeout{2000};  ///< for the last attempt to return, at destruction
     std::shared_ptr<const Clock> clock;
     Log log;
-    std::function<void(const CacheEvent&)> on_event;
+    EventTeller<CascorWhenUsed>* events = nullptr;    ///< null: nobody wants to hear of changes of state
     std::function<std::uint64_t()> random;            ///< may be empty
     std::function<bool(std::string_view)> may_erase;  ///< which keys an invalidation may remove
     std::function<void()> forget_memory;              ///< called on return: Redis is the truth again
@@ -123,7 +123,6 @@ class Fallback {
   struct Announcement {
     LogLevel level = LogLevel::info;
     std::string line;
-    std::string event;  // empty: none
   };
   void become(Serving serving, std::uint64_t losses) noexcept {
     state_.store(losses << 2U | static_cast<std::uint64_t>(serving), std::memory_order_release);
@@ -146,7 +145,7 @@ class Fallback {
   const Options options_;
   std::atomic<std::uint64_t> state_{0};
   std::atomic<bool> ever_reached_{false};
-  std::atomic<std::thread::id> announcer_{};  // who is in the application's code now
+  std::atomic<std::thread::id> announcer_{};  // who is in the application's code now: its log sink
 
   SeenValues<CascorWhenUsed> seen_;
   mutable std::mutex mutex_;

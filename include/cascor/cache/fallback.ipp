@@ -98,7 +98,8 @@ bool Fallback<CascorWhenUsed>::lost(const CacheError& error, Now seen, bool cert
 template <class CascorWhenUsed>
 void Fallback<CascorWhenUsed>::announce_loss(const CacheError& error) {
   const std::string what = error.what();
-  announcements_.push_back({LogLevel::warning, "Redis unavailable, using memory cache: " + what, "FALLBACK: " + what});
+  announcements_.push_back({LogLevel::warning, "Redis unavailable, using memory cache: " + what});
+  if (options_.events != nullptr) options_.events->state("FALLBACK: " + what);
 }
 
 template <class CascorWhenUsed>
@@ -117,8 +118,8 @@ bool Fallback<CascorWhenUsed>::await_return(Deadline by) {
   return decided_.wait_for(lock, patience, [this] { return live(); });
 }
 
-// Under the lock, which it lets go of while the application's code runs. One thread at a time, so that lines and events
-// come in the order of the changes; another one, or a handler that calls the cache, leaves its own to that thread.
+// Under the lock, which it lets go of while the application's code runs. One thread at a time, so that lines come in
+// the order of the changes; another one, or a sink that calls the cache, leaves its own to that thread.
 template <class CascorWhenUsed>
 void Fallback<CascorWhenUsed>::announce(std::unique_lock<std::mutex>& lock) {
   if (announcing_) return;
@@ -129,11 +130,6 @@ void Fallback<CascorWhenUsed>::announce(std::unique_lock<std::mutex>& lock) {
     lock.unlock();
     announcer_ = std::this_thread::get_id();
     options_.log.write(next.level, next.line);
-    try {
-      if (options_.on_event && !next.event.empty()) options_.on_event({"state", next.event});
-    } catch (...) {
-      options_.log.error("CacheConfig::on_event threw; the cache goes on");
-    }
     announcer_ = std::thread::id{};
     lock.lock();
   }
@@ -263,11 +259,10 @@ void Fallback<CascorWhenUsed>::go_live(const Replayed& replayed) {
     return std::to_string(number) + ' ' + noun + (number == 1 ? "" : "s");
   };
   if (was.serving == Serving::memory) {
-    announcements_.push_back({LogLevel::info,
-                              "Redis connection restored: " + options_.server + " (replayed " +
-                                  count(replayed.writes, "write") + ", " +
-                                  count(replayed.invalidations, "invalidation") + ")",
-                              "LIVE: " + options_.server});
+    announcements_.push_back({LogLevel::info, "Redis connection restored: " + options_.server + " (replayed " +
+                                                  count(replayed.writes, "write") + ", " +
+                                                  count(replayed.invalidations, "invalidation") + ")"});
+    if (options_.events != nullptr) options_.events->state("LIVE: " + options_.server);
   }
   add_up(replayed);
 }
@@ -278,7 +273,7 @@ void Fallback<CascorWhenUsed>::add_up(const Replayed& replayed) {
   const auto warn = [this](std::uint64_t number, const char* noun, const std::string& what) {
     if (number == 0) return;
     announcements_.push_back(
-        {LogLevel::warning, std::to_string(number) + ' ' + noun + (number == 1 ? "" : "s") + what, {}});
+        {LogLevel::warning, std::to_string(number) + ' ' + noun + (number == 1 ? "" : "s") + what});
   };
   const auto dropped = pending_.take_dropped();
   const auto widened = pending_.take_widened();

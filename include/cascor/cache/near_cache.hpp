@@ -56,8 +56,8 @@ class NearCache final : public InvalidationSink {
     std::shared_ptr<const Clock> clock;
     std::function<void(const CacheError& why)> on_refused;
     const std::atomic<ChangeListener*>* listener = nullptr;
-    EventTeller<CascorWhenUsed>* events = nullptr;
-    ChangeSignal* changed = nullptr;  ///< rung when the server says that a key has changed
+    ChangeSignal* changed = nullptr;                ///< rung when the server says that a key has changed
+    EventTeller<CascorWhenUsed>* events = nullptr;  ///< null: nobody wants to hear of evictions and flushes
   };
 
   explicit NearCache(Options options);

@@ -10,7 +10,8 @@ NearCache<CascorWhenUsed>::NearCache(Options options)
     : options_{std::move(options)},
       covered_{covered_by(options_)},
       memory_{memory_options(options_),
-              MemoryObserver<CascorWhenUsed>{std::make_shared<MemoryCounts<CascorWhenUsed>>(options_.keys)}} {}
+              MemoryObserver<CascorWhenUsed>{std::make_shared<MemoryCounts<CascorWhenUsed>>(
+                  options_.keys, options_.events != nullptr ? &options_.events->of_near() : nullptr)}} {}
 
 // A key is under the longest prefix that it starts with, and that one is inside a tracked one or not.
 template <class CascorWhenUsed>
@@ -83,12 +84,8 @@ void NearCache<CascorWhenUsed>::outdate(FlushReason why) noexcept {
     if (link_is_up()) fresh_epoch_.store(epoch, std::memory_order_release);
   }
   flushes_[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
+  if (options_.events != nullptr && memory_.size() > 0) options_.events->flushed(why);
   tell_any(why);
-  if (options_.events == nullptr || !options_.events->wanted() || memory_.size() == 0) return;
-  constexpr std::array<std::string_view, flush_reasons> reasons{
-      "near cache: its link to Redis came up again", "near cache: the server removed everything",
-      "near cache: Redis returned", "near cache: a command may have changed anything"};
-  options_.events->post("flush", reasons[static_cast<std::size_t>(why)]);
 }
 
 template <class CascorWhenUsed>

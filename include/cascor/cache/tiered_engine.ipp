@@ -19,7 +19,6 @@ namespace cascor::inline CASCOR_CACHE_ABI::detail {
 // who is waiting for Redis by then waits no longer.
 template <class CascorWhenUsed>
 TieredEngine<CascorWhenUsed>::~TieredEngine() {
-  parts_.events.stop();
   computations_.stop();
   if (!parts_.is_remote()) return;
   parts_.begin_end();
@@ -405,10 +404,17 @@ std::size_t TieredEngine<CascorWhenUsed>::erase_matching(const std::string& patt
   const AtEnd forget{[&] {
     if (p.near) p.near->forget_matching(pattern);
   }};
-  return erase_many(
-      until, [&](const auto& next) { return p.remote.store->erase_matching(pattern, may_erase, next); },
-      [&] { return p.erase_here(pattern); }, [&](Pending& pending) { pending.invalidate(pattern); },
+  bool done = false;
+  const auto and_done = [&done](std::size_t erased) {
+    done = true;
+    return erased;
+  };
+  const std::size_t erased = erase_many(
+      until, [&](const auto& next) { return and_done(p.remote.store->erase_matching(pattern, may_erase, next)); },
+      [&] { return and_done(p.erase_here(pattern)); }, [&](Pending& pending) { pending.invalidate(pattern); },
       [&] { return behind_.remove_matching(pattern); });
+  if (p.events && done && erased > 0 && pattern == p.keys->pattern("*")) p.events->cleared(erased);
+  return erased;
 }
 
 template <class CascorWhenUsed>

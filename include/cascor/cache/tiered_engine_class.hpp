@@ -68,6 +68,7 @@ class TieredEngine final : public Engine {
   bool is_served_remotely() const noexcept override { return parts_.is_remote() && parts_.fallback->live(); }
   PartsAbove<>& above() noexcept override { return above_; }
   Deadline deadline(TimePoint until) const override { return parts_.deadline(until); }
+  void end_events() noexcept override { parts_.end_events(); }
   bool flush(TimePoint until) override;
   BasicHealth<CascorWhenUsed> health() override { return health_of(parts_, behind_.stats().pending); }
   BasicStats<CascorWhenUsed> stats() const override;

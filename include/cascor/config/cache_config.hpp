@@ -128,7 +128,7 @@ struct CacheConfig {
   // From here on what a file cannot say.
   std::shared_ptr<const Clock> clock{};               ///< Null: the system's.
   LogSink log_sink{};                                 ///< Empty: the process-wide one.
-  std::function<void(const CacheEvent&)> on_event{};  ///< Called from any thread.
+  std::function<void(const CacheEvent&)> on_event{};  ///< See CacheEvent.
   std::function<std::string()> password_provider{};   ///< Asked at each dial, before `password`.
   std::function<std::uint64_t()> random{};            ///< For backoff and jitter. Empty: the system's.
 

@@ -1,18 +1,32 @@
 // What `CacheConfig::on_event` is told.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "cascor/version.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI {
 
-/// Something that happened inside a cache, for an application that wants to count or show it: "state", Redis lost or
-/// back; "eviction", a key for which memory had no room (of sessions the prefix alone); "flush", the near cache gave up
-/// whatever it held. Evictions and flushes are told by a thread for them, and counted where the application is slower.
+/// Something that happened inside a cache, for an application that wants to count or show it:
+///  - "state": "FALLBACK: <the error>", "LIVE: <the server>".
+///  - "eviction": an entry that there was no room for, as `evictions` of stats() and stats().near_cache count it:
+///    "memory: <key>, <n> bytes", "near cache: <key>, <n> bytes". What has expired or was replaced is none.
+///  - "flush": everything was let go of: "clear_all_cache: <n> entries" (also by invalidate_cache("*")), or, of what is
+///    near or stands in for Redis, "<reason>: …" with the reasons that stats().near_cache.flushes counts by. Where
+///    there was nothing, nothing is told.
+///
+/// The handler is called by a thread of the cache's own, which the first event starts: for one event at a time, in the
+/// order in which they happened, outside locks. No call of the cache waits for it, and it may use the cache. What it
+/// throws is an ERROR line of the log, the first time in a row. Of a handler that is slower than what happens 1,024
+/// events wait; evictions and flushes past that are told as one event for each prefix or reason, with their count. The
+/// end of the cache first waits until what has happened is told, `shutdown_timeout` at most and a call under way in any
+/// case; then the handler is called no more. It must never destroy the cache: that ends the program, with a line that
+/// says so.
 struct CacheEvent {
-  std::string kind{};    ///< What happened, in a word: "state", "eviction", "flush".
-  std::string detail{};  ///< The particulars, for a person to read. Never holds a password.
+  std::string kind{};       ///< What happened, in a word: "state", "eviction", "flush".
+  std::string detail{};     ///< The particulars, for a person to read. No password, and `***` for a session's id.
+  std::uint64_t count = 1;  ///< How many of them it stands for.
 };
 
 namespace detail {

@@ -22,19 +22,23 @@ namespace cascor::inline CASCOR_CACHE_ABI::detail {
 inline constexpr char kept_aside_mark = '\x01';
 inline bool is_kept_aside(std::string_view key) noexcept { return key.starts_with(kept_aside_mark); }
 
+/// Hears of each entry that there was no room for. Called by whoever needed the room, under whatever locks that one
+/// holds.
+class EvictionListener {
+ public:
+  EvictionListener() = default;
+  EvictionListener(const EvictionListener&) = delete;
+  EvictionListener& operator=(const EvictionListener&) = delete;
+  virtual ~EvictionListener() = default;
+  virtual void evicted(std::string_view key, std::size_t bytes) noexcept = 0;
+};
+
 /// Entries, bytes, evictions and expirations by prefix; of what is kept aside the bytes. Safe from any thread.
 template <class CascorWhenUsed = void>
 class MemoryCounts {
  public:
-  /// Told of each key that had to go for want of room, outside the memory's own locks; must not throw, nor wait.
-  using OnEviction = void (*)(void* context, std::string_view key);
-
-  explicit MemoryCounts(std::shared_ptr<const KeySpace> keys) : keys_{std::move(keys)} {}
-  /// Before the first entry.
-  void when_evicted(OnEviction tell, void* context) noexcept {
-    tell_eviction_ = tell;
-    context_ = context;
-  }
+  explicit MemoryCounts(std::shared_ptr<const KeySpace> keys, EvictionListener* listener = nullptr)
+      : keys_{std::move(keys)}, listener_{listener} {}
 
   void inserted(std::string_view key, std::size_t charge) noexcept {
     auto& one = of(key);
@@ -48,7 +52,7 @@ class MemoryCounts {
     if (why != Removal::invalidated) one.entries.fetch_sub(1, std::memory_order_relaxed);
     if (why == Removal::evicted) {
       one.evictions.fetch_add(1, std::memory_order_relaxed);
-      if (tell_eviction_ != nullptr) tell_eviction_(context_, key);
+      if (listener_ != nullptr) listener_->evicted(key, charge);
     }
     if (why == Removal::expired) one.expirations.fetch_add(1, std::memory_order_relaxed);
   }
@@ -105,9 +109,8 @@ class MemoryCounts {
   Counts& of(std::string_view key) noexcept { return of_group(group_of(key)); }
 
   std::shared_ptr<const Dependent<KeySpace, CascorWhenUsed>> keys_;
+  EvictionListener* const listener_;
   std::array<Counts, prefix_count> counts_;
-  OnEviction tell_eviction_ = nullptr;
-  void* context_ = nullptr;
 };
 
 /// A MemoryCache observer that reports to MemoryCounts. Of the keys that the memory tier holds, erase_matching()
