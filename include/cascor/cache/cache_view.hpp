@@ -22,7 +22,7 @@
 
 #include "cascor/cache/compute_options.hpp"
 #include "cascor/cache/engine_holder.hpp"
-#include "cascor/cache/tags.hpp"
+#include "cascor/cache/tag_names.hpp"
 #include "cascor/codec/json.hpp"
 #include "cascor/core/only_if.hpp"
 #include "cascor/core/reply.hpp"

@@ -14,17 +14,10 @@
 #include <utility>
 #include <vector>
 
-#include "cascor/core/key.hpp"
 #include "cascor/memory/stored_value.hpp"
 #include "cascor/version.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
-
-/// The full name of a tag: `<namespace>tag:<name>`. Throws DataError for an empty one, or one over max_key_bytes.
-CASCOR_CACHE_FN std::string tag_key(const KeySpace& names, std::string_view name);
-/// The tags of a value under `key`, by full names, each once; null for none.
-CASCOR_CACHE_FN std::shared_ptr<const ValueTags> tags_of(const KeySpace& names, std::string_view key,
-                                                         const std::vector<std::string>& tags);
 
 /// The keys under each tag. It may know more than there is, as it is not told what expires, is evicted or overwritten:
 /// the value says itself which tags it carries. But each key that is added has two others looked at, and what is no

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,6 +19,8 @@ namespace cascor::inline CASCOR_CACHE_ABI {
 namespace detail {
 template <class CascorWhenUsed>
 class RecorderCore;  // known where it is used, in the .ipp
+template <class CascorWhenUsed>
+class RecorderCommands;  // so too
 }
 
 /// What somebody asks of a training run through the channel `<namespace>control`.
@@ -62,9 +63,7 @@ class Recorder {
   /// "failed" where the handler threw. Another handler takes the place of the one before. Not from within a handler.
   template <class Handler>
   void on_command(Handler handler) {
-    const std::lock_guard lock{mutex_};
-    commands_.close();
-    commands_ = listen([handler = std::move(handler)](const Command& command) mutable { handler(command); });
+    listen([handler = std::move(handler)](const Command& command) mutable { handler(command); });
   }
   /// Waits, `within` at most, until all that was handed over is in the backend: is it? False too while Redis is away
   /// and its place is taken by files or memory, and once after the run has refused records, which were put aside.
@@ -81,11 +80,11 @@ class Recorder {
   Recorder(std::shared_ptr<detail::HistoryLife<CascorWhenUsed>> life, std::string_view run,
            const RecorderOptions& options);
   bool flush_within(milliseconds time);
-  Subscription listen(std::function<void(const Command&)> handler);
+  void listen(std::function<void(const Command&)> handler);
+  Subscription obeying(std::function<void(const Command&)> handler);
 
   std::unique_ptr<Core> core_;
-  std::mutex mutex_;       // of commands_
-  Subscription commands_;  // ends first
+  std::unique_ptr<detail::RecorderCommands<CascorWhenUsed>> commands_;  // end first
 };
 
 using TrainingRecorder = Recorder<>;

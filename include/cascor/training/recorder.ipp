@@ -2,6 +2,7 @@
 
 #include <array>
 #include <exception>
+#include <mutex>
 
 #include "cascor/training/history_store.hpp"
 #include "cascor/training/recorder.hpp"
@@ -44,12 +45,30 @@ CASCOR_CACHE_FN json acknowledgement(const Command& command, std::string_view ru
   return data;
 }
 
+/// Who obeys the commands to a recorder: one handler at a time. The mutex guards which.
+template <class CascorWhenUsed>
+class RecorderCommands {
+ public:
+  /// `subscribe()` gives the subscription that takes the place of the one before, which has ended by then.
+  template <class Subscribe>
+  void replace(const Subscribe& subscribe) {
+    const std::lock_guard lock{mutex_};
+    subscription_.close();
+    subscription_ = subscribe();
+  }
+
+ private:
+  std::mutex mutex_;
+  Subscription subscription_;
+};
+
 }  // namespace detail
 
 template <class CascorWhenUsed>
 Recorder<CascorWhenUsed>::Recorder(std::shared_ptr<detail::HistoryLife<CascorWhenUsed>> life, std::string_view run,
                                    const RecorderOptions& options)
-    : core_{std::make_unique<Core>(std::move(life), run, options)} {}
+    : core_{std::make_unique<Core>(std::move(life), run, options)},
+      commands_{std::make_unique<detail::RecorderCommands<CascorWhenUsed>>()} {}
 
 template <class CascorWhenUsed>
 Recorder<CascorWhenUsed>::~Recorder() {
@@ -77,7 +96,12 @@ std::size_t Recorder<CascorWhenUsed>::backlog() const {
 }
 
 template <class CascorWhenUsed>
-Subscription Recorder<CascorWhenUsed>::listen(std::function<void(const Command&)> handler) {
+void Recorder<CascorWhenUsed>::listen(std::function<void(const Command&)> handler) {
+  commands_->replace([&] { return obeying(std::move(handler)); });
+}
+
+template <class CascorWhenUsed>
+Subscription Recorder<CascorWhenUsed>::obeying(std::function<void(const Command&)> handler) {
   const detail::HistoryUse<CascorWhenUsed> use{core_->life()};
   if (!use) return {};
   detail::Engine& engine = use->engine();
