@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <random>
 #include <utility>
 
 #include "cascor/cache/lock.hpp"
@@ -41,11 +40,12 @@ CASCOR_CACHE_DEF std::string_view hash_tag(std::string_view key) noexcept {
 // 128 bits from the system: no two processes draw the same, whatever generator an application gave for its jitter.
 CASCOR_CACHE_FN std::string random_token() {
   constexpr std::string_view digits = "0123456789abcdef";
-  std::random_device system;
+  unsigned char bytes[16];
+  fill_from_system(bytes, sizeof bytes);
   Dependent<std::string, CascorWhenUsed> token;
-  for (int word = 0; word < 4; ++word) {
-    const unsigned bits = system();
-    for (unsigned shift = 0; shift < 32; shift += 4) token += digits[bits >> shift & 15U];
+  for (const unsigned char byte : bytes) {
+    token += digits[byte >> 4U];
+    token += digits[byte & 15U];
   }
   return token;
 }

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <initializer_list>
-#include <set>
+#include <unordered_set>
 #include <vector>
 
 #include "cascor/config/environment.hpp"
@@ -108,7 +108,7 @@ class YamlSettings {
   void apply_section(const Node& map, const String& prefix) {
     if (map.kind == Node::Kind::null) return;  // every key of it commented out
     require_map(map, prefix.empty() ? "backend.cache" : prefix.substr(0, prefix.size() - 1));
-    std::set<View> seen;
+    std::unordered_set<View> seen;
     for (std::size_t i = 0; i + 1 < map.children.size(); i += 2) {
       const auto& key = *map.children[i];
       if (key.kind != Node::Kind::scalar) refuse(key, "found " + key.kind_in_words() + " as a key; accepted: text");

@@ -4,7 +4,7 @@
 #include <array>
 #include <charconv>
 #include <exception>
-#include <set>
+#include <unordered_set>
 #include <utility>
 
 #include "cascor/core/errors.hpp"
@@ -306,7 +306,7 @@ template <class CascorWhenUsed>
 std::vector<std::string> RedisBackend<CascorWhenUsed>::keys(const std::string& pattern, std::size_t limit,
                                                             const std::function<bool(std::string_view)>& may_list,
                                                             const std::function<Deadline()>& next_deadline) {
-  std::set<cascor::detail::Dependent<std::string, CascorWhenUsed>> found;  // SCAN may name a key twice
+  std::unordered_set<cascor::detail::Dependent<std::string, CascorWhenUsed>> found;  // SCAN may name a key twice
   on_every_master(next_deadline, [&](const Server& server) {
     std::string cursor = "0";
     do {
@@ -320,7 +320,9 @@ std::vector<std::string> RedisBackend<CascorWhenUsed>::keys(const std::string& p
       }
     } while (cursor != "0");
   });
-  return {found.begin(), found.end()};
+  std::vector<cascor::detail::Dependent<std::string, CascorWhenUsed>> keys{found.begin(), found.end()};
+  std::sort(keys.begin(), keys.end());
+  return keys;
 }
 
 template <class CascorWhenUsed>

@@ -1,11 +1,8 @@
 #pragma once
 
-#include <sys/random.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <system_error>
 
+#include "cascor/core/system_random.hpp"
 #include "cascor/training/session_id.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
@@ -25,9 +22,7 @@ CASCOR_CACHE_DEF std::string encode_session_id(const std::array<std::uint8_t, se
 
 CASCOR_CACHE_DEF std::string new_session_id() {
   std::array<std::uint8_t, session_id_bytes> bits{};
-  while (::getrandom(bits.data(), bits.size(), 0) != static_cast<ssize_t>(bits.size())) {  // as one, or interrupted
-    if (errno != EINTR) throw std::system_error{errno, std::generic_category(), "no random bits for a session"};
-  }
+  fill_from_system(bits.data(), bits.size());
   return encode_session_id(bits);
 }
 
