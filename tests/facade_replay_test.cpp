@@ -178,6 +178,23 @@ TEST_CASE("of a key that it does not remember this process neither keeps an old 
   CHECK(cache.stats().fallback.dropped.unknown == 1);
 }
 
+TEST_CASE("a kept write takes the place of what a command of this process wrote under any of its keys") {
+  CutOff redis;
+  CacheManager cache{redis.config()};
+  for (const auto* key : {"first", "second", "renamed", "target"}) cache.set(key, 1, {.ttl = 1h});
+  CHECK(cache.command({"MSET", "cascor:first", "2", "cascor:second", "2"}).text == "OK");
+  cache.set("renamed", 2, {.ttl = 1h});
+  CHECK(cache.command({"rename", "cascor:renamed", "cascor:target"}).text == "OK");
+  redis.cut(cache);
+  for (const auto* key : {"first", "second", "target"}) cache.set(key, 3, {.ttl = 1h});
+  redis.join();
+  CHECK(redis.there("first") == "3");
+  CHECK(redis.there("second") == "3");
+  CHECK(redis.there("target").empty());  // what it is now was under another key: it is not remembered
+  CHECK(cache.stats().fallback.dropped.changed == 0);
+  CHECK(cache.stats().fallback.dropped.unknown == 1);
+}
+
 TEST_CASE("what a command changed to nobody knows what is not remembered either") {
   CutOff redis;
   CacheManager cache{redis.config()};

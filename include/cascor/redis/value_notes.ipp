@@ -16,10 +16,13 @@ inline constexpr std::string_view harmless_commands =
     " HGET HGETALL LRANGE SMEMBERS ZRANGE ZADD ZREM XADD XLEN XRANGE XREVRANGE XREAD ";
 // Those that store one of their words.
 inline constexpr std::string_view storing_commands = " SET SETNX GETSET SETEX PSETEX ";
+inline constexpr std::string_view storing_pairs = " MSET MSETNX ";
+// Those that change what is under their second word too, or instead.
+inline constexpr std::string_view moving_commands = " RENAME RENAMENX COPY BITOP ";
 inline constexpr std::string_view scripts = " EVAL EVALSHA ";
 
 struct Effect {
-  enum Kind : unsigned char { none, stores, runs, other } kind = other;
+  enum Kind : unsigned char { none, stores, stores_pairs, moves, runs, other } kind = other;
   std::size_t value = 0;  // of what is stored: which word
 };
 CASCOR_CACHE_FN Effect effect_of(std::span<const std::string_view> words) noexcept {
@@ -28,6 +31,8 @@ CASCOR_CACHE_FN Effect effect_of(std::span<const std::string_view> words) noexce
   name.append(words[0]);
   if (lists(harmless_commands, name.text())) return {Effect::none};
   if (lists(scripts, name.text())) return {Effect::runs};
+  if (lists(storing_pairs, name.text())) return {Effect::stores_pairs};
+  if (lists(moving_commands, name.text())) return {Effect::moves};
   const std::size_t value = name.text().ends_with("SETEX") ? 3 : 2;
   if (lists(storing_commands, name.text()) && words.size() > value) return {Effect::stores, value};
   return {};
@@ -53,7 +58,15 @@ CASCOR_CACHE_DEF void note_sending(ValueWitness& witness, std::span<const std::s
   constexpr std::size_t most_pairs = 4096;
   const auto effect = detail::effect_of(words);
   if (effect.kind == detail::Effect::stores) return witness.sending(words[1], words[effect.value]);
-  if (effect.kind == detail::Effect::other && words.size() > 1) return witness.lost_track(words[1]);
+  if (effect.kind == detail::Effect::stores_pairs) {
+    for (std::size_t i = 1; i + 1 < words.size(); i += 2) witness.sending(words[i], words[i + 1]);
+    return;
+  }
+  if (effect.kind == detail::Effect::other || effect.kind == detail::Effect::moves) {
+    if (words.size() > 1) witness.lost_track(words[1]);
+    if (words.size() > 2 && effect.kind == detail::Effect::moves) witness.lost_track(words[2]);
+    return;
+  }
   if (effect.kind != detail::Effect::runs) return;
   const auto script = detail::script_words(words);
   const bool many = script.keys.size() * script.arguments.size() > most_pairs;
