@@ -76,11 +76,16 @@ TEST_CASE("what another has overtaken meanwhile is set aside, and said", "[histo
   server.start();
   (void)server.raw("XADD", "cascor:run:run-1:history", "9-9007199254740991", "seq", "9007199254740991", "epoch", "9",
                    "record", R"({"epoch": 9})");
+  const std::string refused = on.waiting("pending").string() + ".refused";
+  std::ofstream{refused} << "set aside before\n";
   CacheManager next{on.config()};
   CHECK(epochs(next) == std::vector<int>{0, 9});
   CHECK(on.backend.log.mentions("that waited for Redis is not in it"));
-  std::ifstream aside{on.waiting("pending").string() + ".refused"};
+  std::ifstream before{refused};
   std::string line;
+  CHECK(std::getline(before, line));
+  CHECK(line == "set aside before");
+  std::ifstream aside{refused + ".2"};
   CHECK(std::getline(aside, line));
   CHECK(cascor::json::parse(line).at("record") == record(1));
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -332,7 +334,10 @@ bool HistoryStore<CascorWhenUsed>::replay(std::string_view run, Run& state, Time
 template <class CascorWhenUsed>
 void HistoryStore<CascorWhenUsed>::set_aside(std::string_view run, Run& state, const std::string& why) {
   const auto journal = waiting_.journal(run);
-  const std::string aside = journal->path() + ".refused";
+  std::string aside = journal->path() + ".refused";
+  for (int n = 2; ::access(aside.c_str(), F_OK) == 0; ++n) {  // never over what was set aside before
+    aside = journal->path() + ".refused." + std::to_string(n);
+  }
   const bool moved = std::rename(journal->path().c_str(), aside.c_str()) == 0;
   journal->close_writer();
   engine_.log().warning("History of " + printable(run) + " that waited for Redis is not in it, as " + why + ": " +
