@@ -59,7 +59,8 @@ class OneNode {
       std::string answer = "+OK\r\n";
       {
         const std::lock_guard lock{mutex_};
-        if (command->front() == "GET") answer = get_;
+        if (command->front() == "GET" || command->front() == "MGET") answer = get_;
+        if (command->front() == "SCAN") answer = "*2\r\n" + bulk("0") + "*0\r\n";
         if (command->front() == "CLUSTER") answer = slots_.empty() ? whole_map(server_.port()) : slots_;
       }
       if (command->front() == "GET") ++gets;
@@ -133,6 +134,18 @@ TEST_CASE("A node that sends to itself is dialled anew and its map asked for, an
   CHECK(get(client) == "here");
 }
 
+TEST_CASE("Of many keys those whose node refuses them are told with its words, and not for missing",
+          "[cluster][hostile]") {
+  OneNode node;
+  RedisBackend client{std::make_unique<Cluster>(cascor::redis::RedisOptions{}, std::vector{node.endpoint()})};
+  node.answer_get("-NOPERM No permissions to access a key\r\n");
+  const std::vector<std::string_view> keys{"a", "b"};  // of two slots
+  for (const auto& answer : client.get_many(keys, in(10s))) {
+    REQUIRE(answer.error);
+    CHECK(answer.error->code() == cascor::ErrorCode::authentication);
+  }
+}
+
 TEST_CASE("A node that takes over its first slot is kept while others send to it, and walked over",
           "[cluster][hostile]") {
   OneNode from;
@@ -163,6 +176,29 @@ TEST_CASE("A node that takes over its first slot is kept while others send to it
   }
   CHECK(to.connections() == 1);
   CHECK(told == 2);
+}
+
+TEST_CASE(
+    "A server that a node sends to and that goes away, with no slots, does not keep the others from being walked over",
+    "[cluster][hostile]") {
+  OneNode from;
+  auto to = std::make_unique<OneNode>();
+  Cluster* cluster = nullptr;
+  RedisBackend client{[&] {
+    auto all = std::make_unique<Cluster>(cascor::redis::RedisOptions{}, std::vector{from.endpoint()});
+    cluster = all.get();
+    return all;
+  }()};
+  const auto asked = std::chrono::steady_clock::now();
+  from.answer_get(slot_at("ASK", to->port()));
+  REQUIRE(get(client) == "here");
+  REQUIRE(cluster->masters(in(10s)).servers.size() == 2);
+  to.reset();
+  // Until the map may be asked for anew, which is what the walk's failure makes it do.
+  REQUIRE(eventually([&] { return std::chrono::steady_clock::now() - asked > 100ms; }));
+  CHECK(client.erase_matching(
+            "*", [](std::string_view) { return true; }, [] { return in(10s); }) == 0);
+  CHECK(cluster->masters(in(10s)).servers.size() == 1);
 }
 
 // ---- what is told of other servers

@@ -131,7 +131,7 @@ class Cluster final : public Topology<CascorWhenUsed> {
   std::condition_variable refreshed_;
   std::map<std::string, Known> nodes_;
   std::shared_ptr<const View> view_;  // null: never known
-  std::uint64_t version_ = 0;         // another one once there are more nodes, or the map is another one
+  std::uint64_t version_ = 0;         // another one once there are other nodes, or the map is another one
   bool suspected_ = false;            // that the view is old
   bool refreshing_ = false;
   std::vector<Server> being_asked_;  // for the map

@@ -239,7 +239,7 @@ void Cluster<CascorWhenUsed>::share_out() {
 template <class CascorWhenUsed>
 void Cluster<CascorWhenUsed>::forget_others(const View& now) {
   const auto recently = std::chrono::steady_clock::now() - detail::patience_with_the_map;
-  std::erase_if(nodes_, [&](const auto& named) {
+  const std::size_t gone = std::erase_if(nodes_, [&](const auto& named) {
     const Known& known = named.second;
     if (std::find(now.servers.begin(), now.servers.end(), known.server) != now.servers.end()) return false;
     const bool away = known.server->seems_away();
@@ -249,6 +249,7 @@ void Cluster<CascorWhenUsed>::forget_others(const View& now) {
     if (away) known.server->stop();
     return true;
   });
+  if (gone > 0) ++version_;  // who could not ask one of these need not
   if (!nodes_.empty()) share_out();
 }
 

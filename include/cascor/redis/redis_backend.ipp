@@ -199,8 +199,12 @@ std::vector<cascor::detail::Dependent<StoreAnswer, CascorWhenUsed>> RedisBackend
     }
     for (Reply& element : reply.elements) {
       if (told != nullptr && element.kind == Reply::Kind::string) told->saw(keys[answers.size()], element.text);
-      answers.push_back(element.kind == Reply::Kind::string ? StoreAnswer{std::move(element.text), nullptr, {}}
-                                                            : StoreAnswer{});
+      StoreAnswer& answer = answers.emplace_back();
+      if (element.is_error()) {  // of a cluster: what the node of its slot said
+        answer.error = server_error(element.text);
+      } else if (element.kind == Reply::Kind::string) {
+        answer.bytes = std::move(element.text);
+      }
     }
   }
   for (std::size_t i = 0; i < asking; ++i) {
