@@ -6,8 +6,12 @@
 #include <vector>
 
 #include "cascor/cache.hpp"
+#include "cascor/redis/record_log.hpp"
+#include "cascor/redis/redis_backend.hpp"
 #include "support/eventually.hpp"
 #include "support/recorded_runs.hpp"
+#include "support/redis_client.hpp"
+#include "support/scripted_server.hpp"
 
 using namespace std::chrono_literals;
 using namespace support;
@@ -26,6 +30,17 @@ json nested(int levels) {
 }
 
 }  // namespace
+
+TEST_CASE("a server that gives the same page again and again keeps no reader for ever", "[history]") {
+  ScriptedServer server{ScriptedServer::answering(
+      {{"XRANGE", "*1\r\n*2\r\n" + bulk("1-1") + "*2\r\n" + bulk("record") + bulk(R"({"epoch": 1})")}})};
+  cascor::redis::RedisOptions options;
+  options.endpoint = endpoint_of(server.port());
+  cascor::redis::RedisBackend<> store{std::move(options)};
+  cascor::redis::StreamLog<> log{store, "cascor:", 0};
+  CHECK(log.read("run-1", {}, cascor::last_record_id, 1, in(10s)).size() == 1);
+  CHECK(log.read("run-1", {1, 2}, cascor::last_record_id, 1, in(10s)).empty());
+}
 
 TEST_CASE("entries without a record keep nobody from what stands behind them", "[history]") {
   RecordedRuns<OnRedisTcp> on;

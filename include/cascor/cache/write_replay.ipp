@@ -35,7 +35,8 @@ void WriteReplay<CascorWhenUsed>::replay_some(std::list<Write>& writes, const st
       store(batch, gone, round_trip);
     }
     for (One& one : batch) {
-      if (one.fate == One::Fate::undecided) drop(one, &ReplayCounts<CascorWhenUsed>::changed);
+      const bool open = one.fate == One::Fate::undecided || one.fate == One::Fate::store;
+      if (open) drop(one, &ReplayCounts<CascorWhenUsed>::changed);
     }
     remove(gone, round_trip);
   } catch (...) {

@@ -104,6 +104,7 @@ class EntryList {
     for (const unsigned enough = ahead_ < 2 ? 2 : std::min(ahead_ + 1, most_ahead);
          ahead_ < enough && expected_ != nullptr; ++ahead_) {
       expected_ = expected_->newer();
+      if (expected_ == nullptr) return;
       __builtin_prefetch(expected_, 1);
       __builtin_prefetch(reinterpret_cast<const char*>(expected_) + 64);
     }
