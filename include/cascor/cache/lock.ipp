@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cascor/cache/lock.hpp"
+#include "cascor/core/system_random.hpp"
 #include "cascor/redis/server_error.hpp"
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {

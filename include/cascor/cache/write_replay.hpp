@@ -50,9 +50,9 @@ class WriteReplay {
     one.fate = One::Fate::dropped;
     ++(counts_.*why);
   }
-  void refuse(One& one, std::string why) {
+  void refuse(One& one, const std::string& why) {
     drop(one, &ReplayCounts<CascorWhenUsed>::refused);
-    counts_.why = std::move(why);
+    counts_.why = why;
   }
   void store(Batch& batch, Keys& gone, const std::function<Deadline()>& round_trip);
   void note(One& one, const StoreOutcome& outcome, Keys& gone);

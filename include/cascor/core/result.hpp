@@ -55,7 +55,7 @@ struct ReadFacts {
 /// Thrown where the value of a read is used that has none. what() says why there is none, and what to test first.
 class NoValueError final : public std::bad_optional_access {
  public:
-  explicit NoValueError(const std::string& what) : what_{what} {}
+  explicit NoValueError(const std::string& what) : what_{what} {}  // NOLINT(bugprone-throw-keyword-missing): a member
   const char* what() const noexcept override { return what_.what(); }
 
  private:

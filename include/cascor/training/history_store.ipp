@@ -60,7 +60,7 @@ HistoryStore<CascorWhenUsed>::HistoryStore(Engine& engine)
 // What waits in it is for this Redis and namespace, and no other.
 template <class CascorWhenUsed>
 std::string HistoryStore<CascorWhenUsed>::folder_in(const char* name) {
-  const std::string base = directory_ + '/' + name;
+  std::string base = directory_ + '/' + name;
   if (!engine_.config().enabled) return base;
   const auto destination = Destination<CascorWhenUsed>::of(engine_.config(), engine_.key_space().key_namespace());
   if (!is_remote()) return base + '/' + destination.folder();
