@@ -207,7 +207,7 @@ TEST_CASE("what the server has just said of a key goes before what is near") {
   auto config = config_for(server, log);
   std::size_t links = 0;
   // The link's connection comes after that of the calls, and is slow to tell.
-  proxy.choose([&](std::size_t) { return ++links > 1 ? Fault::delay(2s) : Fault::pass(); });
+  proxy.choose([&](std::size_t) { return ++links > 1 ? Fault::delay(500ms) : Fault::pass(); });
   config.redis_url = "redis://" + proxy.address();
   CacheManager cache{config};
   cache.cache_topology("latest", 1, 1h);
