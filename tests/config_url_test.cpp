@@ -234,6 +234,7 @@ TEST_CASE("an address that is no URL is shown in the error, so that one sees wha
   for (const std::string secret : {"hunter2", "http://h:hunter2", "localhost:hunter2", "ada:hunter2@h", "h:1?hunter2",
                                    "ada:hunter2://h", "redis://ada:hunter2://h:1", "http://ada:hunter2/x:1"})
     CHECK_THAT(url_error(secret), !Contains("hunter2") && Contains("***"));
+  CHECK_THAT(url_error("ada:20071969"), !Contains("20071969"));  // no port has more than five digits
 }
 
 TEST_CASE("an error quotes the URL's harmless parts, without control characters") {

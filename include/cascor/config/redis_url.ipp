@@ -97,7 +97,7 @@ CASCOR_CACHE_DEF std::string shown_url(std::string_view text) {
   const auto inside = rest.starts_with('[') ? std::min(rest.find(']'), rest.size()) : 0;
   for (auto colon = rest.find(':', inside); colon != std::string_view::npos; colon = rest.find(':', colon + 1)) {
     const auto port = rest.substr(colon + 1, rest.find_first_of(",/?#", colon) - colon - 1);
-    if (!has_only(port, url_digits)) return shown(std::string{begin} + hidden + "***");
+    if (!has_only(port, url_digits) || port.size() > 5) return shown(std::string{begin} + hidden + "***");
   }
   const auto question = rest.find_first_of("?#");
   std::string result = std::string{begin} + hidden + std::string{rest.substr(0, question)};
