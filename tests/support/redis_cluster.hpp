@@ -130,10 +130,11 @@ class RedisCluster {
   template <class Between>
   int keep_moving(std::size_t slot, int times, const Between& between) {
     std::size_t at = master_of(slot);
+    std::size_t to = at;
     int moved = 0;
     try {
       for (; moved < times; ++moved) {
-        const std::size_t to = (at + 1) % masters_;
+        to = (at + 1) % masters_;
         begin_move(slot, at, to);
         move_keys(slot, at, to);
         finish_move(slot, to);
@@ -142,11 +143,27 @@ class RedisCluster {
         between();
       }
     } catch (const std::runtime_error&) {  // enough was moved
+      settle(slot, to);
     }
     return moved;
   }
 
  private:
+  // As `redis-cli --cluster fix` does: one node has the slot, by an epoch that no other has, and what is in it.
+  void settle(std::size_t slot, std::size_t owner) {
+    const std::string number = std::to_string(slot);
+    for (std::size_t i = 0; i < masters_; ++i) (void)nodes_[i]->raw("CLUSTER", "SETSLOT", number, "STABLE");
+    (void)nodes_[owner]->raw("CLUSTER", "SETSLOT", number, "NODE", id(owner));
+    (void)nodes_[owner]->raw("CLUSTER", "BUMPEPOCH");
+    for (std::size_t i = 0; i < masters_; ++i) {
+      if (i == owner) continue;
+      try {
+        move_keys(slot, i, owner);
+      } catch (const std::runtime_error&) {  // then the caller finds out who has the slot
+      }
+      (void)nodes_[i]->raw("CLUSTER", "SETSLOT", number, "NODE", id(owner));
+    }
+  }
   void tell(std::size_t i, const std::vector<std::string>& command) {
     const cascor::Reply reply = nodes_.at(i)->raw(command);
     if (reply.is_error()) throw std::runtime_error{command[0] + ' ' + command[1] + ": " + reply.text};
