@@ -9,7 +9,6 @@
 #include <thread>
 #include <vector>
 
-#include "arguments.hpp"
 #include "felt_load.hpp"
 #include "own_servers.hpp"
 #include "program.hpp"
@@ -120,15 +119,4 @@ int run(std::chrono::seconds each) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  return examples::run_program(usage, [&] {
-    examples::Arguments arguments{argc, argv};
-    if (arguments.flag("--help")) {
-      std::fputs(usage, stdout);
-      return 0;
-    }
-    const auto seconds = arguments.number("--seconds", 3'600).value_or(1);
-    arguments.end();
-    return run(std::chrono::seconds{seconds});
-  });
-}
+int main(int argc, char** argv) { return examples::run_for_seconds(usage, argc, argv, run); }

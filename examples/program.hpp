@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cascor/cache.hpp>
+#include <chrono>
 #include <cstdio>
 #include <exception>
 
@@ -24,6 +25,21 @@ int run_program(const char* usage, const Work& work) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;
   }
+}
+
+/// The same for an example whose one option is `--seconds`, a second unless told: runs `work(seconds)`.
+template <class Work>
+int run_for_seconds(const char* usage, int argc, char** argv, const Work& work) {
+  return run_program(usage, [&] {
+    Arguments arguments{argc, argv};
+    if (arguments.flag("--help")) {
+      std::fputs(usage, stdout);
+      return 0;
+    }
+    const auto seconds = arguments.number("--seconds", 3'600).value_or(1);
+    arguments.end();
+    return work(std::chrono::seconds{seconds});
+  });
 }
 
 }  // namespace examples
