@@ -1,0 +1,27 @@
+// cascor-cache: what an operator asks of this cache's Redis and of its records. The manual page is cascor-cache.1.
+#include <CLI/CLI.hpp>
+#include <cascor/version.hpp>
+
+#include "commands.hpp"
+#include "exit_codes.hpp"
+#include "interrupt.hpp"
+#include "session.hpp"
+
+int main(int argc, char** argv) {
+  tool::catch_interrupts();
+  tool::Session session;
+  CLI::App app{"Looks into a cascor cache: its values, its server, its runs.", "cascor-cache"};
+  app.set_version_flag("--version", "cascor-cache " CASCOR_CACHE_VERSION_STRING);
+  app.require_subcommand(1);
+  session.add_options(app);
+  tool::add_get(app, session);
+  tool::add_set(app, session);
+  tool::add_ttl(app, session);
+  tool::add_keys(app, session);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? tool::done : tool::wrong_usage;
+  }
+  return session.run();
+}
