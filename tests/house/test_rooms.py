@@ -24,7 +24,7 @@ MAY_INCLUDE = {
 THIRD_PARTY = {"hiredis", "openssl", "nlohmann", "yaml-cpp", "simdjson", "prometheus", "spdlog"}
 SYSTEM_FOLDERS = {"sys", "net", "netinet", "arpa", "linux"}
 INCLUDE_LINE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
-CODE_FOLDERS = ("include", "tests", "examples", "benchmarks")
+CODE_FOLDERS = ("include", "tests", "examples", "benchmarks", "tools")
 CODE_SUFFIXES = {".hpp", ".ipp", ".cpp", ".h", ".c", ".py", ".sh"}
 
 

@@ -1,6 +1,7 @@
 // cascor-cache: what an operator asks of this cache's Redis and of its records. The manual page is cascor-cache.1.
 #include <CLI/CLI.hpp>
 #include <cascor/version.hpp>
+#include <cstdio>
 
 #include "commands.hpp"
 #include "exit_codes.hpp"
@@ -12,7 +13,6 @@ int main(int argc, char** argv) {
   tool::Session session;
   CLI::App app{"Looks into a cascor cache: its values, its server, its runs.", "cascor-cache"};
   app.set_version_flag("--version", "cascor-cache " CASCOR_CACHE_VERSION_STRING);
-  app.require_subcommand(1);
   session.add_options(app);
   tool::add_get(app, session);
   tool::add_set(app, session);
@@ -22,6 +22,10 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? tool::done : tool::wrong_usage;
+  }
+  if (app.get_subcommands().empty()) {
+    std::fputs(app.help().c_str(), stderr);
+    return tool::wrong_usage;
   }
   return session.run();
 }

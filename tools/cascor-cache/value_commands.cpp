@@ -22,8 +22,6 @@ using cascor::milliseconds;
 
 double seconds_of(milliseconds time) { return static_cast<double>(time.count()) / 1'000; }
 
-json seconds_or_null(const std::optional<milliseconds>& time) { return time ? json(seconds_of(*time)) : json(nullptr); }
-
 // What stands under the key, JSON or not: the library tells a text that is none by an error that is no server's.
 std::optional<std::string> bytes_under(Session& session, const std::string& key) {
   const std::string full = full_key(session.config(), key);
@@ -36,18 +34,20 @@ int get(Session& session, const std::string& key) {
   Output& out = session.out();
   const auto result = session.cache().get(key);
   if (result) {
+    const auto left = session.cache().ttl(key);  // a read does not tell it
+    const bool expires = left && *left != cascor::no_expiry;
     if (out.json()) {
       out.value({{"key", json_text(key)},
                  {"status", to_string(result.status())},
                  {"tier", to_string(result.tier())},
-                 {"expires_in", seconds_or_null(result.ttl())},
+                 {"expires_in", expires ? json(seconds_of(*left)) : json(nullptr)},
                  {"value", *result}});
       return done;
     }
     out.line(escaped_lines(result->dump(out.terminal() ? 2 : -1, ' ', false, json::error_handler_t::replace)));
-    if (out.terminal()) {
-      out.note(out.painted_error(Colour::dim, result.ttl() ? "expires in " + duration_text(seconds_of(*result.ttl()))
-                                                           : std::string{"does not expire"}));
+    if (out.terminal() && left) {
+      out.note(out.painted_error(
+          Colour::dim, expires ? "expires in " + duration_text(seconds_of(*left)) : std::string{"does not expire"}));
     }
     return done;
   }
