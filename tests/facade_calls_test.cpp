@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
-#include <ranges>
 #include <string>
 #include <utility>
 #include <vector>
@@ -263,12 +262,33 @@ TEST_CASE("set_many walks what it is given once, as it may be computed on the wa
   OnMemory backend;
   CacheManager cache{backend.config()};
   int computed = 0;
-  const std::vector<int> numbers{1, 2, 3};
-  const auto entries = numbers | std::views::transform([&computed](int number) {
-                         ++computed;
-                         return std::pair{"number:" + std::to_string(number), number};
-                       });
-  CHECK(cache.set_many(entries).size() == 3);
+  // As std::views::transform would make it, which clang 14 does not compile with this standard library.
+  struct Computing {
+    using difference_type = std::ptrdiff_t;
+    using value_type = std::pair<std::string, int>;
+    int* computed = nullptr;
+    int number = 0;
+    value_type operator*() const {
+      ++*computed;
+      return {"number:" + std::to_string(number), number};
+    }
+    Computing& operator++() {
+      ++number;
+      return *this;
+    }
+    Computing operator++(int) {
+      Computing before = *this;
+      ++number;
+      return before;
+    }
+    bool operator==(const Computing& other) const { return number == other.number; }
+  };
+  struct Entries {
+    int* computed;
+    Computing begin() const { return {computed, 1}; }
+    Computing end() const { return {computed, 4}; }
+  };
+  CHECK(cache.set_many(Entries{&computed}).size() == 3);
   CHECK(computed == 3);
   CHECK(*cache.get<int>("number:3") == 3);
 }

@@ -187,8 +187,8 @@ class HashTable {
   const Hash* hash_ = nullptr;
   std::atomic<const Chunk*> first_{nullptr};  // of `chunks_`, for look-ups
   std::atomic<std::size_t> count_{0};
+  std::size_t size_ = 0;  // here, in the line of a shard's lock, which is written with it
   std::vector<Chunk> chunks_;
-  std::size_t size_ = 0;
 };
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail

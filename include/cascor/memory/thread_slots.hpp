@@ -31,6 +31,7 @@ using AllThreads = std::atomic<ThreadSlots*>;
 struct ThisThread {
   ThreadSlots* slots = nullptr;
   unsigned calls = 0;
+  std::size_t freed = 0;  // bytes: see FreePages
 };
 
 // One list for the process, also where a program is built with hidden visibility. Where it is not one, because a
