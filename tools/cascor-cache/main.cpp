@@ -18,6 +18,14 @@ int main(int argc, char** argv) {
   tool::add_set(app, session);
   tool::add_ttl(app, session);
   tool::add_keys(app, session);
+  tool::add_invalidate(app, session);
+  tool::add_clear(app, session);
+  tool::add_stats(app, session);
+  tool::add_monitor(app, session);
+  tool::add_runs(app, session);
+  tool::add_export(app, session);
+  tool::add_import(app, session);
+  tool::add_sessions(app, session);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -50,7 +50,7 @@ cascor::CacheConfig Session::strict_config() {
   return strict;
 }
 
-cascor::CacheManager& Session::cache() {
+void Session::check_shared() {
   if (!config().enabled) {
     throw Refusal{"the cache is switched off (backend.cache.enabled: false)", "Give --url to look at a Redis anyway."};
   }
@@ -58,6 +58,10 @@ cascor::CacheManager& Session::cache() {
     throw Refusal{"type: memory: such a cache lives in the process that made it, and no other one sees it",
                   "The records of runs are files: runs, export and import work. Give --url to look at a Redis."};
   }
+}
+
+cascor::CacheManager& Session::cache() {
+  check_shared();
   return any_cache();
 }
 

@@ -53,8 +53,10 @@ class Session {
   bool on_redis();
   /// The same as the commands want it: strict, with nothing near, no memory in Redis's place, few connections.
   cascor::CacheConfig strict_config();
-  /// A cache of strict_config(), made at the first call. Throws what dialling throws, and with `type: memory` or
-  /// `enabled: false` Refusal: such a cache cannot be looked into from another process.
+  /// Throws Refusal where there is nothing that another process could see: with `type: memory` or `enabled: false`.
+  void check_shared();
+  /// A cache of strict_config(), made at the first call. Throws what dialling throws, and as
+  /// check_shared().
   cascor::CacheManager& cache();
   /// The same whatever the backend is, for the records of runs, which memory keeps in files.
   cascor::CacheManager& any_cache();

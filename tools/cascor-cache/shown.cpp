@@ -1,17 +1,17 @@
 #include "shown.hpp"
 
-#include <cascor/core/key.hpp>
-
 #include "text.hpp"
 
 namespace tool {
 
-std::string full_key(const cascor::CacheConfig& config, std::string_view key) {
+cascor::KeySpace key_space(const cascor::CacheConfig& config) {
   const auto& prefixes = config.key_prefixes;
-  const cascor::KeySpace names{
-      config.key_namespace,
-      {prefixes.metrics, prefixes.topology, prefixes.session, prefixes.history, prefixes.control}};
-  return std::string{names.full(cascor::Prefix::other, key).view()};
+  return {config.key_namespace,
+          {prefixes.metrics, prefixes.topology, prefixes.session, prefixes.history, prefixes.control}};
+}
+
+std::string full_key(const cascor::CacheConfig& config, std::string_view key) {
+  return std::string{key_space(config).full(cascor::Prefix::other, key).view()};
 }
 
 bool is_session(const cascor::CacheConfig& config, std::string_view full_key) noexcept {

@@ -1,0 +1,34 @@
+#include "server_info.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace tool {
+
+ServerInfo::ServerInfo(std::string_view text) {
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find_first_of("\r\n"));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    const std::size_t colon = line.find(':');
+    if (colon != std::string_view::npos && !line.starts_with('#')) {
+      fields_.emplace(line.substr(0, colon), line.substr(colon + 1));
+    }
+  }
+}
+
+std::string ServerInfo::text(std::string_view name) const {
+  const auto found = fields_.find(name);
+  return found == fields_.end() ? std::string{} : found->second;
+}
+
+std::optional<double> ServerInfo::number(std::string_view name) const {
+  const auto found = fields_.find(name);
+  if (found == fields_.end()) return std::nullopt;
+  double value = 0;
+  const char* const end = found->second.data() + found->second.size();
+  const auto [stop, problem] = std::from_chars(found->second.data(), end, value);
+  if (problem != std::errc{} || stop != end) return std::nullopt;
+  return value;
+}
+
+}  // namespace tool
