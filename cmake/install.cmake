@@ -43,3 +43,12 @@ else()
 endif()
 configure_file(cmake/cascor-cache.pc.in cascor-cache.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/cascor-cache.pc DESTINATION ${pkgconfig_dir})
+
+# The command, its manual page and its completion, which a package may want apart from the headers.
+if(CASCOR_CACHE_BUILD_TOOLS)
+  set(tool_dir ${PROJECT_SOURCE_DIR}/tools/cascor-cache)
+  install(TARGETS cascor-cache-tool RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT tools)
+  install(FILES ${tool_dir}/cascor-cache.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT tools)
+  install(FILES ${tool_dir}/completion.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+          RENAME cascor-cache COMPONENT tools)
+endif()

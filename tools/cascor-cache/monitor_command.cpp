@@ -2,8 +2,11 @@
 //
 // The mutex of Teller is held while a line is written, so that lines of the two subscriptions' threads do not mix.
 #include <CLI/CLI.hpp>
+#include <array>
 #include <cascor/core/glob.hpp>
 #include <chrono>
+#include <cstdio>
+#include <ctime>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -19,6 +22,18 @@ namespace tool {
 namespace {
 
 using cascor::json;
+
+// "13:05:09.042", where the operator is.
+std::string local_time(cascor::WallTime now) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
+  const auto since = std::chrono::duration_cast<cascor::milliseconds>(now.time_since_epoch()).count();
+  std::tm parts{};
+  ::localtime_r(&seconds, &parts);
+  std::array<char, 32> text{};
+  const std::size_t size = std::strftime(text.data(), text.size(), "%H:%M:%S", &parts);
+  std::snprintf(text.data() + size, text.size() - size, ".%03d", static_cast<int>(since % 1'000));
+  return text.data();
+}
 
 // Events as lines. Safe from any thread.
 class Teller {
@@ -49,16 +64,16 @@ class Teller {
   }
   void tell(const char* kind, Colour colour, const std::string& text, json particulars) {
     const std::lock_guard lock{mutex_};
-    const std::string now = cascor::detail::iso8601(std::chrono::system_clock::now());
+    const auto now = std::chrono::system_clock::now();
     Output& out = session_.out();
     if (out.json()) {
       particulars["event"] = kind;
-      particulars["time"] = now;
+      particulars["time"] = cascor::detail::iso8601(now);
       out.value(particulars);
     } else {
       std::string padded = kind;
       padded.resize(std::max<std::size_t>(padded.size(), 9), ' ');
-      const std::string time = now.substr(11, 12);
+      const std::string time = local_time(now);
       const std::size_t columns = out.columns();
       const std::size_t used = time.size() + padded.size() + 2;
       // A line of a terminal is one event; the whole of it is for files and pipes.

@@ -117,6 +117,10 @@ int export_run(Session& session, const TransferCommand& command) {
     session.out().note("There is no run " + escaped(command.run) + "; runs lists them.");
     return nothing_found;
   }
+  // The library would make the folder, which is more than somebody who mistypes a path has asked for.
+  if (const fs::path folder = fs::path{command.file}.parent_path(); !folder.empty() && !fs::is_directory(folder)) {
+    throw cascor::DataError{"there is no folder " + folder.string(), "Make it, or correct the path."};
+  }
   std::size_t records = 0;
   std::unique_ptr<LineCount> written;
   run_long(
