@@ -71,7 +71,7 @@ class RecorderCore {
   void sent(const Batch& batch);
   void put_aside(const std::vector<Dependent<LogEntry, CascorWhenUsed>>& entries, const std::string& why);
   void publish(Store& store, const Json& newest);
-  bool send_topology();
+  void send_topology(Engine& engine);
   bool is_drained() const noexcept;
   bool drain(std::chrono::steady_clock::time_point end);
   void keep_rest() noexcept;

@@ -363,7 +363,8 @@ bool RecorderCore<CascorWhenUsed>::send(bool publish_now) {
     const std::lock_guard lock{mutex_};
     newest_.reset();
   }
-  return send_topology();
+  send_topology(engine);
+  return true;
 }
 
 template <class CascorWhenUsed>
@@ -395,16 +396,13 @@ void RecorderCore<CascorWhenUsed>::publish(Store& store, const Json& newest) {
 }
 
 template <class CascorWhenUsed>
-bool RecorderCore<CascorWhenUsed>::send_topology() {
+void RecorderCore<CascorWhenUsed>::send_topology(Engine& engine) {
   std::optional<Json> topology;
   {
     const std::lock_guard lock{mutex_};
     topology = topology_;
   }
-  if (!topology) return true;
-  const HistoryUse<CascorWhenUsed> use{*life_};
-  if (!use) return false;
-  Engine& engine = use->engine();
+  if (!topology) return;
   const std::string key = engine.key_space().text(Prefix::topology) + "latest";
   Write write;
   write.key = key;
@@ -414,7 +412,6 @@ bool RecorderCore<CascorWhenUsed>::send_topology() {
   (void)publish_event(engine, name_of(engine, Channel::topology), "topology_update", *topology, soon(engine));
   const std::lock_guard lock{mutex_};
   if (topology_ == topology) topology_.reset();
-  return true;
 }
 
 // ---- what cannot be sent
