@@ -17,6 +17,7 @@
 #include "cascor/redis/sentinel.hpp"
 #include "support/black_hole.hpp"
 #include "support/eventually.hpp"
+#include "support/gate.hpp"
 #include "support/redis_client.hpp"
 #include "support/redis_cluster.hpp"
 #include "support/redis_sentinels.hpp"
@@ -249,6 +250,41 @@ TEST_CASE("A caller with much time does not share the failure of one with little
   may_answer = true;
   patient.join();
   CHECK(found == port);
+}
+
+TEST_CASE("Who waits for another caller's answer asks for itself when memory runs out for that one",
+          "[sentinel][away]") {
+  int port = 0;
+  const std::atomic<bool> may_answer{true};
+  const ScriptedServer server{sentinel(port, may_answer)};
+  port = server.port();
+  support::Gate gate;
+  std::atomic<int> asked{0};
+  cascor::redis::RedisOptions options;
+  options.locate = [&](cascor::Deadline) {
+    if (++asked > 1) return endpoint_of(port);
+    gate.pass();
+    throw std::bad_alloc{};
+  };
+  cascor::redis::MasterFinder<> finder{options, {endpoint_of(port)}, "mymaster"};
+  std::thread unlucky{[&] { CHECK_THROWS_AS(finder.find(in(60s)), std::bad_alloc); }};
+  gate.await_arrival();
+  std::atomic<int> found{0};
+  std::atomic<int> waits{0};
+  std::thread waiting{[&] {
+    ++waits;
+    try {
+      found = finder.find(in(60s)).port;
+    } catch (const cascor::CacheError&) {
+      found = -1;
+    }
+  }};
+  CHECK(eventually([&] { return waits == 1; }));
+  gate.open();
+  unlucky.join();
+  waiting.join();
+  CHECK(found == port);
+  CHECK(finder.find(in(60s)).port == port);
 }
 
 TEST_CASE("Sentinels that were away at first tell of a switch all the same", "[sentinel][away]") {

@@ -55,6 +55,22 @@ class MasterFinder {
     Endpoint master;
     std::shared_ptr<const CacheError> error;
   };
+  // Whoever asks; however that ends, the next one may.
+  class Turn {
+   public:
+    explicit Turn(MasterFinder& finder) noexcept : finder_{finder} {}
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    ~Turn() {
+      const std::lock_guard lock{finder_.mutex_};
+      finder_.asking_ = false;
+      finder_.answered_.notify_all();
+    }
+
+   private:
+    MasterFinder& finder_;
+  };
+  static Endpoint master_in(const Answer& answer);
   RedisOptions options_for(const Sentinel& sentinel) const;
   Answer ask_all(Deadline by);
   Answer ask(Sentinel& sentinel, std::vector<Sentinel>& more, Deadline by);

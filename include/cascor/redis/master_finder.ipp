@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <exception>
 #include <utility>
 
 #include "cascor/redis/master_finder.hpp"
@@ -31,35 +30,31 @@ Endpoint MasterFinder<CascorWhenUsed>::find(Deadline by) {
   std::unique_lock lock{mutex_};
   while (asking_) {
     const milliseconds patience = std::min(by.remaining(), milliseconds{std::chrono::hours{24}});
-    if (!answered_.wait_for(lock, patience, [this] { return !asking_; })) {
-      throw TimeoutError{"Error connecting to Redis: timeout while the Sentinels were asked for the master",
-                         "See whether the Sentinels in redis_url answer."};
-    }
+    if (!answered_.wait_for(lock, patience, [this] { return !asking_; })) return master_in({});
     if (last_.cut_short && !by.passed()) continue;  // there is time yet to ask longer
     const Answer answer = last_;
     lock.unlock();
-    if (!answer.there) answer.error->raise();
-    return answer.master;
+    return master_in(answer);
   }
+  last_ = {};
+  last_.cut_short = true;  // until there is an answer: who waits asks for itself where this throws
   asking_ = true;
   lock.unlock();
-  Answer answer;
-  std::exception_ptr failed;
-  try {
-    answer = ask_all(by);
-    answer.cut_short = !answer.there && by.passed();
-  } catch (...) {  // out of memory
-    failed = std::current_exception();
-    answer.error = stopper_.error().share();
-  }
+  const Turn turn{*this};
+  Answer answer = ask_all(by);
+  answer.cut_short = !answer.there && by.passed();
   lock.lock();
-  asking_ = false;
   last_ = answer;
-  answered_.notify_all();
   lock.unlock();
-  if (failed) std::rethrow_exception(failed);
-  if (!answer.there) answer.error->raise();
-  return answer.master;
+  return master_in(answer);
+}
+
+template <class CascorWhenUsed>
+Endpoint MasterFinder<CascorWhenUsed>::master_in(const Answer& answer) {
+  if (answer.there) return answer.master;
+  if (answer.error) answer.error->raise();
+  throw TimeoutError{"Error connecting to Redis: timeout while the Sentinels were asked for the master",
+                     "See whether the Sentinels in redis_url answer."};
 }
 
 template <class CascorWhenUsed>
