@@ -27,13 +27,16 @@
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
 /// Events wait in the order in which they happen, `most_waiting` of them; evictions and flushes past that are added up,
-/// each sort by itself, and told as one event with its count. So nobody waits for a handler, whatever it does, and no
-/// event is lost. Whoever tells of something pays for a lock and a copy of the key. Safe from any thread.
+/// each sort by itself, and told as one event with its count; of changes of state the newest `most_states` wait, each
+/// with the count of the older ones before it that it had to take the place of. So nobody waits for a handler, whatever
+/// it does, and no event is lost. Whoever tells of something pays for a lock and a copy of the key. Safe from any
+/// thread.
 template <class CascorWhenUsed = void>
 class EventTeller {
  public:
   using Handler = std::function<void(const CacheEvent&)>;
   static constexpr std::size_t most_waiting = 1024;
+  static constexpr std::size_t most_states = 64;
 
   EventTeller(Handler handler, Log log, std::shared_ptr<const KeySpace> keys)
       : handler_{std::move(handler)}, log_{std::move(log)}, keys_{std::move(keys)} {}
@@ -83,6 +86,7 @@ class EventTeller {
 
   void evicted(std::size_t first, std::string_view key, std::size_t bytes) noexcept;
   void happened(std::size_t of, std::string&& text, std::uint64_t amount) noexcept;
+  void drop_oldest_state() noexcept;
   bool start() noexcept;
   void run() noexcept;
   void tell_waiting(std::unique_lock<std::mutex>& lock) noexcept;
@@ -101,6 +105,7 @@ class EventTeller {
   std::condition_variable wake_;  // the thread
   std::condition_variable idle_;  // who waits for the end
   Dependent<std::deque<Event>, CascorWhenUsed> waiting_;
+  std::size_t states_ = 0;                // among them
   std::array<Sum, state_change> sums_{};  // of what there was no room for
   bool summed_ = false;                   // is there any?
   bool threw_ = false;                    // has the last call of the handler?

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <iterator>
 #include <system_error>
 #include <utility>
 
@@ -42,10 +44,11 @@ void EventTeller<CascorWhenUsed>::happened(std::size_t of, std::string&& text, s
     const std::lock_guard lock{mutex_};
     if (over_) return;
     bool waits = false;
-    if (of == state_change || waiting_.size() < most_waiting) {
+    if (of == state_change || waiting_.size() - states_ < most_waiting) {
       try {
         waiting_.push_back({of, std::move(text), 1, amount});
         waits = true;
+        if (of == state_change && ++states_ > most_states) drop_oldest_state();
       } catch (...) {  // no memory
       }
     }
@@ -58,6 +61,16 @@ void EventTeller<CascorWhenUsed>::happened(std::size_t of, std::string&& text, s
     if (!start()) return;
   }
   wake_.notify_one();
+}
+
+// Under the lock. The next one tells of it by its count.
+template <class CascorWhenUsed>
+void EventTeller<CascorWhenUsed>::drop_oldest_state() noexcept {
+  const auto is_state = [](const Event& event) { return event.of == state_change; };
+  const auto oldest = std::find_if(waiting_.begin(), waiting_.end(), is_state);
+  std::find_if(std::next(oldest), waiting_.end(), is_state)->count += oldest->count;
+  waiting_.erase(oldest);
+  --states_;
 }
 
 // Under the lock. Without a thread to be had, the next event tries again.
@@ -103,6 +116,7 @@ bool EventTeller<CascorWhenUsed>::next(Event& event) noexcept {
   if (!waiting_.empty()) {
     event = std::move(waiting_.front());
     waiting_.pop_front();
+    if (event.of == state_change) --states_;
     return true;
   }
   for (std::size_t of = 0; summed_ && of < sums_.size(); ++of) {

@@ -19,10 +19,11 @@ namespace cascor::inline CASCOR_CACHE_ABI {
 /// The handler is called by a thread of the cache's own, which the first event starts: for one event at a time, in the
 /// order in which they happened, outside locks. No call of the cache waits for it, and it may use the cache. What it
 /// throws is an ERROR line of the log, the first time in a row. Of a handler that is slower than what happens 1,024
-/// events wait; evictions and flushes past that are told as one event for each prefix or reason, with their count. The
-/// end of the cache first waits until what has happened is told, `shutdown_timeout` at most and a call under way in any
-/// case; then the handler is called no more. It must never destroy the cache: that ends the program, with a line that
-/// says so.
+/// events wait; evictions and flushes past that are told as one event for each prefix or reason, with their count. Of
+/// changes of state the newest 64 wait, beside the others: the oldest of them counts those that it left no room for.
+/// The end of the cache first waits until what has happened is told, `shutdown_timeout` at most and a call under way in
+/// any case; then the handler is called no more. It must never destroy the cache: that ends the program, with a line
+/// that says so.
 struct CacheEvent {
   std::string kind{};       ///< What happened, in a word: "state", "eviction", "flush".
   std::string detail{};     ///< The particulars, for a person to read. No password, and `***` for a session's id.
