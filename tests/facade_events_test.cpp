@@ -16,17 +16,13 @@
 #include "cascor/cache.hpp"
 #include "support/away.hpp"
 #include "support/backends.hpp"
+#include "support/destroyed_inside.hpp"
 #include "support/eventually.hpp"
 #include "support/fork.hpp"
 #include "support/gate.hpp"
 #include "support/near.hpp"
 #include "support/redis_client.hpp"
 #include "support/temporary_folder.hpp"
-
-#if !defined(FORKS_UNDER_TSAN)
-#include <sys/wait.h>
-#include <unistd.h>
-#endif
 
 using namespace std::chrono_literals;
 using namespace support;
@@ -270,32 +266,23 @@ TEST_CASE("a cache ends within shutdown_timeout though its handler causes an eve
 #if !defined(FORKS_UNDER_TSAN)
 
 TEST_CASE("a manager that is destroyed from inside on_event says so, and ends the program") {
-  const pid_t child = ::fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
-    ::alarm(60);
-    static std::atomic<bool> told{false};
-    std::set_terminate([] { ::_exit(told ? 42 : 1); });
-    cascor::CacheConfig config;
-    config.type = cascor::CacheType::memory;
-    config.log_sink = [](cascor::LogLevel level, std::string_view line) {
-      if (level == cascor::LogLevel::error) {
-        told =
-            line.find("inside one of its own handlers, which is not allowed: hand it to another thread") != line.npos;
-      }
-    };
-    static std::atomic<CacheManager*> cache{nullptr};
-    config.on_event = [](const CacheEvent&) { delete cache.load(); };
-    cache = new CacheManager{config};  // NOLINT(cppcoreguidelines-owning-memory): for the handler to end
-    cache.load()->set("k", 1);
-    cache.load()->clear_all_cache();
-    std::this_thread::sleep_for(1min);
-    ::_exit(0);
+  const auto from_on_event = [](cascor::CacheConfig& config) {
+    config.on_event = [](const CacheEvent&) { DestroysTheCache{}(); };
+  };
+  SECTION("when it hears of a flush") {
+    CHECK(ends_the_program(from_on_event, [](CacheManager& cache) {
+      cache.set("k", 1);
+      cache.clear_all_cache();
+    }));
   }
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  REQUIRE(WIFEXITED(status));
-  CHECK(WEXITSTATUS(status) == 42);
+  SECTION("when it hears that Redis is away, as the manager is made") {
+    const auto on_nobody = [&](cascor::CacheConfig& config) {
+      from_on_event(config);
+      config.type = cascor::CacheType::redis;
+      config.redis_url = "redis://127.0.0.1:" + std::to_string(free_port());
+    };
+    CHECK(ends_the_program(on_nobody, [](CacheManager&) {}));
+  }
 }
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "cascor/cache.hpp"
 #include "support/away.hpp"
+#include "support/destroyed_inside.hpp"
 #include "support/fault_proxy.hpp"
 #include "support/fork.hpp"
 #include "support/received.hpp"
@@ -233,37 +234,13 @@ TEST_CASE("a child abandons its parent's subscriptions, makes its own, and distu
   REQUIRE(eventually([&] { return received.all().back() == "c \"still\""; }));
 }
 
-TEST_CASE("a manager that is destroyed from inside a handler says so, tells the cure and ends the program") {
-  const bool on_event = GENERATE(false, true);
-  CAPTURE(on_event);
-  const int nobody = free_port();
-  const pid_t child = ::fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
-    ::alarm(60);
-    static std::atomic<bool> told{false};
-    std::set_terminate([] { ::_exit(told ? 42 : 1); });
-    cascor::CacheConfig config;
-    config.type = on_event ? cascor::CacheType::redis : cascor::CacheType::memory;
-    config.redis_url = "redis://127.0.0.1:" + std::to_string(nobody);
-    config.log_sink = [](cascor::LogLevel level, std::string_view line) {
-      if (level == cascor::LogLevel::error)
-        told =
-            line.find("inside one of its own handlers, which is not allowed: hand it to another thread") != line.npos;
-    };
-    // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): for the handler to end, in the moment it is made
-    static CacheManager* cache = nullptr;
-    if (on_event) config.on_event = [](const cascor::CacheEvent&) { delete cache; };
-    cache = new CacheManager{config};
-    const auto subscription = cache->subscribe({"c"}, [&](const Message&) { delete cache; });
-    cache->publish("c", 1);
-    std::this_thread::sleep_for(1min);
-    ::_exit(0);
-  }
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  REQUIRE(WIFEXITED(status));
-  CHECK(WEXITSTATUS(status) == 42);
+TEST_CASE("a manager that is destroyed from inside a subscription's handler says so, and ends the program") {
+  CHECK(ends_the_program([](cascor::CacheConfig&) {},
+                         [](CacheManager& cache) {
+                           static const auto subscription =
+                               cache.subscribe({"c"}, [](const Message&) { DestroysTheCache{}(); });
+                           cache.publish("c", 1);
+                         }));
 }
 
 #endif
