@@ -321,6 +321,31 @@ TEST_CASE("an account that cannot track gets one line that says what it lacks, a
   REQUIRE(log.count("INFO: Near cache not used: NOPERM") == 1);
   CHECK(log.mentions("&__redis__:invalidate"));
   CHECK(log.lines().size() == 4);
+  CHECK(cache.stats().near_cache.flushes.refused == 1);
+}
+
+TEST_CASE("what was near is gone once the account may no longer track, which is counted, told and a gap of on_change") {
+  RedisServer server;
+  server.raw("ACL", "SETUSER", "limited", "on", "nopass", "~*", "&*", "+@all");
+  CapturedLog log;
+  auto config = config_for(server, log);
+  config.redis_url = server.url("limited");
+  std::atomic<std::uint64_t> told{0};
+  config.on_event = [&told](const cascor::CacheEvent& event) {
+    if (event.kind == "flush" && event.detail.starts_with("refused: ")) told += event.count;
+  };
+  CacheManager cache{config};
+  std::atomic<int> gaps{0};
+  const auto watch = cache.on_change("metrics:*", [](std::string_view) {}, {.on_gap = [&gaps] { ++gaps; }});
+  cache.cache_topology("latest", 1, 1h);
+  REQUIRE(eventually_near(cache, "topology:latest"));
+  const int before = gaps;
+  server.raw("ACL", "SETUSER", "limited", "resetchannels");  // which ends the link
+  REQUIRE(eventually([&] { return cache.stats().near_cache.flushes.refused == 1; }));
+  CHECK(cache.stats().near_cache.entries == 0);
+  CHECK(cache.get_cached_topology().tier() == CacheTier::redis);
+  CHECK(eventually([&] { return told == 1 && gaps > before; }));
+  CHECK(json(cache.stats()).at("near_cache").at("flushes").at("refused") == 1);
 }
 
 TEST_CASE("what is kept near is bounded, and the least recently used leave first") {

@@ -160,9 +160,10 @@ std::string EventTeller<CascorWhenUsed>::detail_of(const Event& event) const {
       case FlushReason::link_up: return name + ": what was near may have changed before the server began to tell";
       case FlushReason::server: return name + ": everything in Redis was removed, and so is what was near";
       case FlushReason::returned: return name + ": Redis is back, and what was here in its place is let go of";
-      case FlushReason::command: break;
+      case FlushReason::command: return name + ": a command may have changed anything, and what was near is let go of";
+      case FlushReason::refused: break;
     }
-    return name + ": a command may have changed anything, and what was near is let go of";
+    return name + ": the server will not tell of changes, and nothing is near any more";
   }
   const std::string where = event.of < near_evictions ? "memory: " : "near cache: ";
   const std::string bytes = ", " + std::to_string(event.amount) + " bytes";

@@ -141,7 +141,7 @@ template <class CascorWhenUsed>
 void NearCache<CascorWhenUsed>::on_refused(const CacheError& why) noexcept {
   on_down(why);
   covered_.store(0, std::memory_order_relaxed);
-  memory_.clear();
+  flush(FlushReason::refused);
   if (options_.on_refused) options_.on_refused(why);
 }
 
@@ -162,7 +162,7 @@ void NearCache<CascorWhenUsed>::add_to(NearStats& stats) const {
     return flushes_[static_cast<std::size_t>(why)].load(std::memory_order_relaxed);
   };
   stats.flushes = {of(FlushReason::link_up), of(FlushReason::server), of(FlushReason::returned),
-                   of(FlushReason::command)};
+                   of(FlushReason::command), of(FlushReason::refused)};
 }
 
 #if defined(CASCOR_CACHE_COMPILED)

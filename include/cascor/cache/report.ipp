@@ -137,7 +137,8 @@ CASCOR_CACHE_DEF void to_json(json& out, const BasicStats<CascorWhenUsed>& stats
                                                                   {{"link_up", near.flushes.link_up},
                                                                    {"server", near.flushes.server},
                                                                    {"returned", near.flushes.returned},
-                                                                   {"command", near.flushes.command}}}};
+                                                                   {"command", near.flushes.command},
+                                                                   {"refused", near.flushes.refused}}}};
 }
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI

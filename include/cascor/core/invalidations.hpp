@@ -65,18 +65,19 @@ class InvalidationLink {
 };
 
 /// Why everything near was let go of.
-enum class FlushReason : unsigned char { link_up, server, returned, command };
-inline constexpr std::size_t flush_reasons = 4;
+enum class FlushReason : unsigned char { link_up, server, returned, command, refused };
+inline constexpr std::size_t flush_reasons = 5;
 
-/// "link_up", "server", "returned", "command".
+/// "link_up", "server", "returned", "command", "refused".
 constexpr std::string_view to_string(FlushReason reason) noexcept {
   switch (reason) {
     case FlushReason::link_up: return "link_up";
     case FlushReason::server: return "server";
     case FlushReason::returned: return "returned";
-    case FlushReason::command: break;
+    case FlushReason::command: return "command";
+    case FlushReason::refused: break;
   }
-  return "command";
+  return "refused";
 }
 
 /// Hears of changes: of one key, or that any may have changed. Each once: a write of this cache under a prefix that the

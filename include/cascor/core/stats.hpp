@@ -115,6 +115,7 @@ struct NearStats {
     std::uint64_t server = 0;    ///< FLUSHALL, FLUSHDB
     std::uint64_t returned = 0;  ///< Redis came back
     std::uint64_t command = 0;   ///< a command of this cache may have changed anything
+    std::uint64_t refused = 0;   ///< the server or the account cannot track, or cannot any longer
   } flushes;
 };
 
