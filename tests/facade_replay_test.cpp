@@ -213,6 +213,38 @@ TEST_CASE("what a command changed to nobody knows what is not remembered either"
   CHECK(cache.stats().fallback.dropped.unknown == 1);
 }
 
+TEST_CASE(
+    "a value that memory cannot take while Redis is away is refused and waits for nothing; no older one stands for "
+    "it") {
+  CutOff redis;
+  auto config = redis.config();
+  config.max_memory_mb = 1;
+  CacheManager cache{config};
+  for (const auto* key : {"replaced", "kept", "conditional"}) REQUIRE(cache.set(key, 1, {.ttl = 1h}));
+  redis.cut(cache);
+  const std::string huge(2'000'000, 'x');
+  CHECK(cache.set("kept", 2, {.ttl = 1h}).tier() == cascor::CacheTier::memory);
+  CHECK(cache.set("conditional", 2, {.ttl = 1h}).tier() == cascor::CacheTier::memory);
+  CHECK(cache.set("replaced", 2, {.ttl = 1h}).tier() == cascor::CacheTier::memory);
+  for (const auto* key : {"replaced", "new", "conditional"}) {
+    const auto only_if = key == std::string{"conditional"} ? cascor::OnlyIf::present : cascor::OnlyIf::always;
+    const auto refused = cache.set(key, huge, {.ttl = 1h, .only_if = only_if});
+    CHECK_FALSE(refused);
+    CHECK(refused.tier() == cascor::CacheTier::none);
+    CHECK(dynamic_cast<const cascor::DataError*>(refused.error()) != nullptr);
+  }
+  CHECK_FALSE(cache.get("replaced"));
+  CHECK(*cache.get("conditional") == 2);
+  CHECK(cache.stats().fallback.pending == 2);
+  redis.join();
+  CHECK(redis.there("replaced").empty());
+  CHECK(redis.there("new").empty());
+  CHECK(redis.there("kept") == "2");
+  CHECK(redis.there("conditional") == "2");
+  CHECK(cache.stats().fallback.dropped.no_room == 0);
+  CHECK(cache.set("new", huge, {.ttl = 1h}));  // Redis takes it
+}
+
 TEST_CASE("a recorder's latest and a session are replayed over their own values, an increment over any") {
   CutOff redis;
   CacheManager cache{redis.config()};

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -21,6 +20,7 @@
 #include "cascor/cache/engine.hpp"
 #include "cascor/cache/event_teller.hpp"
 #include "cascor/cache/fallback.hpp"
+#include "cascor/cache/memory_counting.hpp"
 #include "cascor/cache/near_cache.hpp"
 #include "cascor/cache/start_lines.hpp"
 #include "cascor/cache/tags.hpp"
@@ -482,34 +482,6 @@ struct EngineParts {
   Results write_remotely(Writes writes, Ttls ttls_of_writes, Deadline by);
   // `over_seen`: their conditions are for memory; what was seen in Redis before stands in no way.
   std::optional<Results> write_in_fallback(Writes writes, Ttls ttls_of_writes, bool over_seen = false);
-
-  // ---- counting
-
-  // What Redis says of a value that is no integer, and of a sum that is none.
-  static std::int64_t sum_of(std::string_view text, std::int64_t by) {
-    std::int64_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc{} || end != text.data() + text.size() || std::to_string(number) != text) {
-      throw ResponseError{"ERR value is not an integer or out of range",
-                          "Count under a key that holds nothing else than the counter."};
-    }
-    if (__builtin_add_overflow(number, by, &number)) {
-      throw ResponseError{"ERR increment or decrement would overflow", "Set the counter back."};
-    }
-    return number;
-  }
-  std::int64_t increment_in_memory(std::string_view key, std::int64_t by, milliseconds ttl) {
-    while (true) {
-      const StoredHandle held = memory.get(key);
-      const std::int64_t sum = held ? sum_of(*held->bytes(), by) : by;
-      auto value = Later<StoredValue>{std::make_shared<const Text>(std::to_string(sum))}.tagged(
-          held ? held->tags() : std::shared_ptr<const ValueTags>{});
-      if (held ? memory.replace(key, held, std::move(value), ttl)
-               : memory.set_if(key, std::move(value), ttl, OnlyIf::absent) != SetOutcome::condition_failed) {
-        return sum;
-      }
-    }
-  }
 };
 
 template <class CascorWhenUsed>
@@ -584,8 +556,13 @@ auto EngineParts<CascorWhenUsed>::write_in_fallback(Writes writes, Ttls ttls_of_
   const bool kept = fallback->keep([&](Pending& pending) {
     for (std::size_t i = 0; i < writes.size(); ++i) {
       results.push_back(store_in_memory(writes[i], ttls_of_writes[i]));
-      if (results.back().error() == unmet_condition().get()) continue;
-      if (results.back()) results.back() = StoreResult{why, CacheTier::memory};
+      if (!results.back()) {
+        // Too large for memory, and so for what waits: it is nowhere, and no older value stands for it.
+        const bool in_any_case = writes[i].only_if == OnlyIf::always;
+        if (in_any_case && results.back().error() != unmet_condition().get()) pending.erase(writes[i].key);
+        continue;
+      }
+      results.back() = StoreResult{why, CacheTier::memory};
       pending.write(writes[i].key, bytes[i], expiry_after(clock->now(), ttls_of_writes[i]),
                     over_seen ? OnlyIf::always : writes[i].only_if, writes[i].value.tags());
     }

@@ -366,7 +366,8 @@ auto TieredEngine<CascorWhenUsed>::increment(Prefix prefix, std::string_view key
   const AtEnd forget{[&] { p.forget_near(prefix, key); }};
   return counting(prefix, Count::write_error, [&] {
     try {
-      if (!p.is_remote()) return counted(p.increment_in_memory(key, by, resolved), CacheTier::memory);
+      if (!p.is_remote())
+        return counted(MemoryCounting<CascorWhenUsed>::increment(p.memory, key, by, resolved), CacheTier::memory);
       if (!behind_.is_settled(key, until)) {
         facts.status = CacheStatus::error;
         return Counted{facts, behind_.too_long(prefix)};
@@ -380,7 +381,7 @@ auto TieredEngine<CascorWhenUsed>::increment(Prefix prefix, std::string_view key
           [&](Why) -> std::optional<Counted> {
             std::int64_t sum = 0;
             const bool kept = p.fallback->keep([&](Pending& pending) {
-              sum = p.increment_in_memory(key, by, resolved);
+              sum = MemoryCounting<CascorWhenUsed>::increment(p.memory, key, by, resolved);
               const TimePoint expires = expiry_after(p.clock->now(), resolved);
               if (!pending.has_write(key)) return pending.increment(key, by, expires);
               pending.rewrite(key, std::make_shared<const Later<std::string>>(std::to_string(sum)), expires);
