@@ -156,7 +156,6 @@ class Fallback {
   std::shared_ptr<const CacheError> doubt_;  // while undecided: what raised it
   std::uint64_t attempts_ = 0;
   FallbackStats totals_;
-  bool told_unchecked_ = false;
   std::deque<Announcement> announcements_;  // in the order of the changes of state
   bool announcing_ = false;
   bool nudged_ = false;

@@ -283,11 +283,6 @@ void Fallback<CascorWhenUsed>::add_up(const Replayed& replayed) {
   warn(replayed.unknown, "write",
        " dropped on Redis's return, and what was there removed: it is not remembered which was newer");
   warn(replayed.refused, "change", " that waited for Redis refused: " + replayed.why);
-  if (replayed.unchecked > 0 && !std::exchange(told_unchecked_, true)) {
-    warn(replayed.unchecked, "write",
-         " replayed without a look at the key in the same step, which takes an account with +mget and +eval: " +
-             replayed.why_unchecked);
-  }
   totals_.replayed += replayed.writes;
   totals_.invalidations += replayed.invalidations;
   totals_.expired += replayed.expired;

@@ -18,11 +18,9 @@ struct ReplayCounts {
   std::uint64_t expired = 0;                           ///< writes and sums whose time was over
   std::vector<Dependent<Sight, CascorWhenUsed>> stay;  ///< of what somebody else had written
   std::uint64_t changed = 0;                           ///< not stored: somebody else had written meanwhile
-  std::uint64_t unknown = 0;    ///< not stored, what was there removed: it is not known which is newer
-  std::uint64_t refused = 0;    ///< by Redis, or by only_if
-  std::string why;              ///< in the server's words, of the last refusal
-  std::uint64_t unchecked = 0;  ///< writes stored without a look at the key in the same step
-  std::string why_unchecked;    ///< in the server's words, of the last of them
+  std::uint64_t unknown = 0;  ///< not stored, what was there removed: it is not known which is newer
+  std::uint64_t refused = 0;  ///< by Redis, or by only_if
+  std::string why;            ///< in the server's words, of the last refusal
 };
 
 }  // namespace cascor::inline CASCOR_CACHE_ABI::detail

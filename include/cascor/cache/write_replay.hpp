@@ -17,7 +17,9 @@
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
 /// Replays the writes of one return in the order in which they were kept, a pipeline at a time: one that looks at what
-/// is under the keys, one that stores, each in one step with a second look at its key. Not for more than one thread.
+/// is under the keys, one that stores, each in one step with a second look at its key. What cannot be compared with
+/// what is there is stored only where nothing is; otherwise it is refused, and what was there goes, as it may be older.
+/// Not for more than one thread.
 template <class CascorWhenUsed = void>
 class WriteReplay {
  public:
@@ -37,9 +39,7 @@ class WriteReplay {
   struct One {
     const Write* write = nullptr;
     enum class Fate : unsigned char { undecided, store, stored, dropped } fate = Fate::undecided;
-    bool plain = false;  // to be stored without a look at what is there in the same step
-    std::string why_plain{};
-    StoreAnswer found{};
+    StoreAnswer found{};  // its error: why there could be no look
   };
   using Batch = std::vector<Dependent<One, CascorWhenUsed>>;
   using Keys = std::vector<Dependent<std::string_view, CascorWhenUsed>>;

@@ -23,7 +23,6 @@ void WriteReplay<CascorWhenUsed>::replay_some(std::list<Write>& writes, const st
     bytes += end->bytes->size();
     One& one = batch.emplace_back();
     one.write = &*end;
-    one.plain = end->over_removal;
   }
   try {
     Keys gone;
@@ -51,7 +50,7 @@ void WriteReplay<CascorWhenUsed>::look(Batch& batch, const std::function<Deadlin
   Keys keys;
   std::vector<Dependent<One*, CascorWhenUsed>> asking;
   for (One& one : batch) {
-    if (one.fate != One::Fate::undecided || one.plain) continue;
+    if (one.fate != One::Fate::undecided || one.write->over_removal) continue;
     keys.push_back(one.write->key);
     asking.push_back(&one);
   }
@@ -60,10 +59,7 @@ void WriteReplay<CascorWhenUsed>::look(Batch& batch, const std::function<Deadlin
   for (std::size_t i = 0; i < answers.size(); ++i) {
     asking[i]->found = std::move(answers[i]);
     const auto& error = asking[i]->found.error;
-    if (!error) continue;
-    if (means_away(*error)) error->raise();
-    asking[i]->plain = true;  // who may not look writes as it always does
-    asking[i]->why_plain = error->what();
+    if (error && means_away(*error)) error->raise();
   }
 }
 
@@ -73,12 +69,14 @@ void WriteReplay<CascorWhenUsed>::decide(One& one, Keys& gone) {
   using Verdict = typename SeenValues<CascorWhenUsed>::Verdict;
   const Write& write = *one.write;
   const bool expired = time_left(write.expires, clock_.now()) == milliseconds{0};
-  if (one.plain) {
-    if (!expired) {
+  if (write.over_removal || one.found.error) {
+    const bool is_blind = !write.over_removal;
+    if (!expired && !(is_blind && write.only_if == OnlyIf::present)) {
       one.fate = One::Fate::store;
       return;
     }
     gone.push_back(write.key);
+    if (!expired) return refuse(one, one.found.error->what());
     return drop(one, &ReplayCounts<CascorWhenUsed>::expired);
   }
   const auto& found = one.found.bytes;
@@ -118,13 +116,9 @@ void WriteReplay<CascorWhenUsed>::store(Batch& batch, Keys& gone, const std::fun
     entry.bytes = *write.bytes;
     const auto left = time_left(write.expires, now);
     entry.ttl = left ? std::max(*left, milliseconds{1}) : no_expiry;
-    entry.only_if = write.only_if;
+    entry.only_if = write.over_removal || one.found.bytes ? write.only_if : OnlyIf::absent;
     if (write.tags) entry.tags = write.tags->names;
-    if (!one.plain && one.found.bytes) {
-      entry.in_place_of = *one.found.bytes;
-    } else if (!one.plain) {
-      entry.only_if = OnlyIf::absent;
-    }
+    if (one.found.bytes) entry.in_place_of = *one.found.bytes;
     storing.push_back(&one);
   }
   if (entries.empty()) return;
@@ -134,27 +128,30 @@ void WriteReplay<CascorWhenUsed>::store(Batch& batch, Keys& gone, const std::fun
 
 template <class CascorWhenUsed>
 void WriteReplay<CascorWhenUsed>::note(One& one, const StoreOutcome& outcome, Keys& gone) {
+  const Write& write = *one.write;
   if (outcome.stored) {
     one.fate = One::Fate::stored;
     ++counts_.writes;
-    if (one.why_plain.empty()) return;
-    ++counts_.unchecked;
-    counts_.why_unchecked = one.why_plain;
     return;
   }
-  if (!outcome.error) {  // a condition: the write's own, or ours
-    if (one.plain) return refuse(one, "only_if does not hold in Redis");
+  if (outcome.error) {
+    if (means_away(*outcome.error)) outcome.error->raise();
+    // What is there by now is no value of a cache's: somebody else's.
+    if (std::string_view{outcome.error->what()}.starts_with("WRONGTYPE")) {
+      return drop(one, &ReplayCounts<CascorWhenUsed>::changed);
+    }
+    gone.push_back(write.key);
+    return refuse(one, outcome.error->what());
+  }
+  // A condition: the write's own, or ours.
+  if (write.over_removal) return refuse(one, "only_if does not hold in Redis");
+  if (!one.found.error) {
     one.fate = One::Fate::undecided;
     return;
   }
-  if (means_away(*outcome.error)) outcome.error->raise();
-  if (!one.plain && one.found.bytes) {  // an account without EVAL, say: looked at it is
-    one.plain = true;
-    one.why_plain = outcome.error->what();
-    return;
-  }
-  gone.push_back(one.write->key);
-  refuse(one, outcome.error->what());
+  if (write.only_if == OnlyIf::absent) return refuse(one, "only_if does not hold in Redis");
+  gone.push_back(write.key);
+  refuse(one, one.found.error->what());
 }
 
 // A server that will not remove must not keep everything else from coming back.
