@@ -1,6 +1,6 @@
 # Completion of cascor-cache for bash. tests/cli/test_cli_manual.py compares it with --help.
 _cascor_cache() {
-  local commands="get set ttl keys invalidate clear stats monitor runs export import sessions"
+  local commands="get set ttl keys invalidate clear stats monitor runs export import sessions doctor"
   local common="--config --url --json --verbose --help"
   local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command= arguments=0 i options
   COMPREPLY=()
@@ -19,6 +19,7 @@ _cascor_cache() {
     stats) options="--watch" ;;
     monitor) options="--channels" ;;
     import) options="--run" ;;
+    doctor) options="--all" ;;
     *) options= ;;
   esac
   if [[ $before == --config ]]; then
