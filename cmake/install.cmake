@@ -19,6 +19,11 @@ endif()
 install(EXPORT cascor-memory-cache-targets NAMESPACE cascor:: DESTINATION ${package_dir})
 install(EXPORT cascor-cache-targets NAMESPACE cascor:: DESTINATION ${package_dir})
 
+# Whoever links the library that was compiled with simdjson links that too.
+set(package_needs_simdjson ${cascor_simdjson_header_only})
+if(cascor_simdjson_compiled AND CASCOR_CACHE_BUILD_COMPILED)
+  set(package_needs_simdjson ON)
+endif()
 configure_package_config_file(cmake/cascor-cache-config.cmake.in cascor-cache-config.cmake
                               INSTALL_DESTINATION ${package_dir})
 # While the major version is 0 a minor version may break; without a compiled library any machine can use the package.
@@ -34,12 +39,16 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/cascor-cache-config.cmake
 # The prefix is found from where the .pc file lies, because `cmake --install --prefix` may choose another one.
 set(pkgconfig_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 file(RELATIVE_PATH prefix_from_pkgconfig ${CMAKE_INSTALL_PREFIX}/${pkgconfig_dir} ${CMAKE_INSTALL_PREFIX})
-set(pkgconfig_tls_requires "")
-set(pkgconfig_tls_cflags "")
+set(pkgconfig_requires "hiredis, yaml-cpp, nlohmann_json")
+set(pkgconfig_cflags "")
 if(CASCOR_CACHE_TLS)
-  set(pkgconfig_tls_requires ", openssl")
+  string(APPEND pkgconfig_requires ", openssl")
 else()
-  set(pkgconfig_tls_cflags " -DCASCOR_CACHE_NO_TLS")
+  string(APPEND pkgconfig_cflags " -DCASCOR_CACHE_NO_TLS")
+endif()
+if(cascor_simdjson_header_only)
+  string(APPEND pkgconfig_requires ", simdjson")
+  string(APPEND pkgconfig_cflags " -DCASCOR_CACHE_SIMDJSON")
 endif()
 configure_file(cmake/cascor-cache.pc.in cascor-cache.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/cascor-cache.pc DESTINATION ${pkgconfig_dir})

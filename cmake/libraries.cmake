@@ -7,6 +7,7 @@ find_package(nlohmann_json 3.11 REQUIRED CONFIG)
 if(CASCOR_CACHE_TLS)
   find_package(OpenSSL REQUIRED)
 endif()
+include(${CMAKE_CURRENT_LIST_DIR}/simdjson.cmake)
 
 add_library(cascor-memory-cache INTERFACE)
 add_library(cascor::memory_cache ALIAS cascor-memory-cache)
@@ -29,6 +30,10 @@ if(CASCOR_CACHE_TLS)
 else()
   target_compile_definitions(cascor-cache INTERFACE CASCOR_CACHE_NO_TLS)
 endif()
+if(cascor_simdjson_header_only)
+  target_link_libraries(cascor-cache INTERFACE simdjson::simdjson)
+  target_compile_definitions(cascor-cache INTERFACE CASCOR_CACHE_SIMDJSON)
+endif()
 
 # One translation unit that includes every .ipp: docs/decisions/0001-compiled-library.md says why.
 file(GLOB_RECURSE implementations CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/include
@@ -41,6 +46,13 @@ add_library(cascor-cache-compiled STATIC ${CMAKE_CURRENT_BINARY_DIR}/cascor_cach
 add_library(cascor::cache_compiled ALIAS cascor-cache-compiled)
 target_link_libraries(cascor-cache-compiled PUBLIC cascor-cache)
 target_compile_definitions(cascor-cache-compiled PUBLIC CASCOR_CACHE_COMPILED)
+if(cascor_simdjson_compiled)
+  # Only the one unit reads it, so that what links the library need not agree.
+  target_link_libraries(cascor-cache-compiled PRIVATE simdjson::simdjson)
+  if(NOT cascor_simdjson_header_only)
+    target_compile_definitions(cascor-cache-compiled PRIVATE CASCOR_CACHE_SIMDJSON)
+  endif()
+endif()
 set_target_properties(cascor-cache-compiled PROPERTIES POSITION_INDEPENDENT_CODE ON)
 if(NOT CASCOR_CACHE_BUILD_COMPILED)
   set_target_properties(cascor-cache-compiled PROPERTIES EXCLUDE_FROM_ALL ON)

@@ -2,7 +2,7 @@
 # Asks apt only when something is missing, and starts no service: what is installed is for the build and the tests.
 
 build_packages=(g++ cmake ninja-build ccache pkg-config libhiredis-dev libyaml-cpp-dev nlohmann-json3-dev libssl-dev
-  libeigen3-dev libcpp-httplib-dev libspdlog-dev prometheus-cpp-dev libcli11-dev)
+  libsimdjson-dev libeigen3-dev libcpp-httplib-dev libspdlog-dev prometheus-cpp-dev libcli11-dev)
 # What Canopy's page loads from its server.
 page_packages=(libjs-chart.js)
 # Peers that benchmarks/run compares with; ./check needs none of them.

@@ -14,6 +14,7 @@
 
 #include "allocator_support.hpp"
 #include "cascor/codec/json.hpp"
+#include "support/same_json.hpp"
 
 using cascor::DataError;
 using cascor::json;
@@ -21,26 +22,10 @@ using cascor::JsonCodec;
 using cascor::max_json_depth;
 using cascor::weight_of;
 using Catch::Matchers::Contains;
+using support::same_json;
 using namespace std::string_literals;
 
 namespace {
-
-// Equal in every kind too: nlohmann's == takes 1, 1u and 1.0 for the same.
-bool same(const json& a, const json& b) {
-  if (a.type() != b.type()) return false;
-  if (!a.is_structured()) return a == b;
-  if (a.size() != b.size()) return false;
-  if (a.is_array()) {
-    for (std::size_t i = 0; i < a.size(); ++i) {
-      if (!same(a[i], b[i])) return false;
-    }
-    return true;
-  }
-  for (const auto& [key, value] : a.items()) {
-    if (!b.contains(key) || !same(value, b.at(key))) return false;
-  }
-  return true;
-}
 
 json settled(json value) {
   JsonCodec::settle(value);
@@ -167,22 +152,22 @@ TEST_CASE("a settled value is what its text reads back as, in every kind of numb
     const json value = values.any(4);
     const json kept = settled(value);
     const json read = json::parse(value.dump());
-    if (!same(kept, read)) FAIL("seed " << seed << ", case " << i << ": " << value.dump());
-    if (!same(kept, JsonCodec::decode<json>(JsonCodec::encode(value)))) FAIL("seed " << seed << ", case " << i);
-    if (!same(settled(kept), kept)) FAIL("settled twice; seed " << seed << ", case " << i);
+    if (!same_json(kept, read)) FAIL("seed " << seed << ", case " << i << ": " << value.dump());
+    if (!same_json(kept, JsonCodec::decode<json>(JsonCodec::encode(value)))) FAIL("seed " << seed << ", case " << i);
+    if (!same_json(settled(kept), kept)) FAIL("settled twice; seed " << seed << ", case " << i);
   }
 }
 
 TEST_CASE("NaN and infinities become null, integers that are not negative unsigned, binary values an object") {
-  CHECK(same(settled(std::nan("")), nullptr));
-  CHECK(same(settled(-std::numeric_limits<double>::infinity()), nullptr));
+  CHECK(same_json(settled(std::nan("")), nullptr));
+  CHECK(same_json(settled(-std::numeric_limits<double>::infinity()), nullptr));
   CHECK(settled(json::number_integer_t{5}).is_number_unsigned());
   CHECK(settled(0).is_number_unsigned());
   CHECK(settled(-5).type() == json::value_t::number_integer);
   CHECK(settled(5.0).is_number_float());
   CHECK(std::signbit(settled(-0.0).get<double>()));
-  CHECK(same(settled(json::binary({1, 2}, 7)), json::parse(R"({"bytes": [1, 2], "subtype": 7})")));
-  CHECK(same(settled({{"loss", std::nan("")}, {"epoch", 3}}), json::parse(R"({"loss": null, "epoch": 3})")));
+  CHECK(same_json(settled(json::binary({1, 2}, 7)), json::parse(R"({"bytes": [1, 2], "subtype": 7})")));
+  CHECK(same_json(settled({{"loss", std::nan("")}, {"epoch", 3}}), json::parse(R"({"loss": null, "epoch": 3})")));
 }
 
 TEST_CASE("text that is not UTF-8 is a DataError exactly where nlohmann's dump refuses it") {
@@ -221,7 +206,7 @@ TEST_CASE("each kind of broken UTF-8 is refused, its neighbours that are none ar
 
 TEST_CASE("values may be nested 512 deep; one deeper is refused before it is written, kept or read") {
   const json deepest = nested_arrays(max_json_depth);
-  CHECK(same(JsonCodec::decode<json>(JsonCodec::encode(deepest)), deepest));
+  CHECK(same_json(JsonCodec::decode<json>(JsonCodec::encode(deepest)), deepest));
   CHECK_NOTHROW(settled(deepest));
   CHECK_NOTHROW(settled(json::object({{"x", nested_arrays(max_json_depth - 1)}})));
 
@@ -238,7 +223,7 @@ TEST_CASE("a binary value counts as the two levels that its text has") {
     for (std::size_t i = 0; i < arrays; ++i) value = json::array({std::move(value)});
     return value;
   };
-  CHECK(same(settled(within(510)), JsonCodec::decode<json>(JsonCodec::encode(within(510)))));
+  CHECK(same_json(settled(within(510)), JsonCodec::decode<json>(JsonCodec::encode(within(510)))));
   CHECK_THROWS_AS(settled(within(511)), DataError);
   CHECK_THROWS_AS(JsonCodec::encode(within(511)), DataError);
 }
@@ -305,7 +290,7 @@ TEST_CASE("random bytes decode or throw, and never do anything else") {
     if (!text.empty()) text[values.up_to(text.size() - 1)] = static_cast<char>(values.up_to(255));
     try {
       const json value = JsonCodec::decode<json>(text);
-      if (!same(JsonCodec::decode<json>(JsonCodec::encode(value)), settled(value))) FAIL(text);
+      if (!same_json(JsonCodec::decode<json>(JsonCodec::encode(value)), settled(value))) FAIL(text);
     } catch (const std::exception&) {  // as it should be where it is no JSON
     }
   }

@@ -74,6 +74,31 @@ class Consumer(unittest.TestCase):
         self.succeed(CXX, "-std=c++20", HERE / "main.cpp", HERE / "remembers.cpp", "-o", program, *flags)
         self.succeed(program)
 
+    def install(self, name, *definitions):
+        """Another installation, without the compiled library; its prefix."""
+        prefix = WORK / f"prefix-{name}"
+        shutil.rmtree(prefix, ignore_errors=True)
+        self.succeed("cmake", "--fresh", "-S", ROOT, "-B", WORK / f"build-{name}", f"-DCMAKE_CXX_COMPILER={CXX}",
+                     *(f"-DCASCOR_CACHE_BUILD_{part}=OFF" for part in ("COMPILED", "TESTS", "EXAMPLES", "BENCHMARKS", "TOOLS")),
+                     *definitions)
+        self.succeed("cmake", "--install", WORK / f"build-{name}", "--prefix", prefix)
+        return prefix
+
+    @unittest.skipUnless(run("pkg-config", "--exists", "simdjson")[0] == 0, "simdjson is not installed")
+    def test_header_only_programs_have_simdjson_where_the_package_was_made_so(self):
+        [folder] = {path.parent for path in self.install("simdjson", "-DCASCOR_CACHE_SIMDJSON=ON").rglob("*.pc")}
+        flags = self.succeed("pkg-config", "--cflags", "--libs", "cascor-cache",
+                             env=environment(PKG_CONFIG_PATH=str(folder))).split()
+        program = WORK / "with_simdjson"
+        self.succeed(CXX, "-std=c++20", HERE / "with_simdjson.cpp", "-o", program, *flags)
+        self.succeed(program)
+
+    def test_a_package_without_simdjson_does_not_ask_for_it(self):
+        prefix = self.install("plain", "-DCASCOR_CACHE_SIMDJSON=OFF")
+        code, output = self.configure("version", "-DWANTED=", "-DCMAKE_DISABLE_FIND_PACKAGE_simdjson=ON",
+                                      f"-DCMAKE_PREFIX_PATH={prefix}", folder="without_simdjson")
+        self.assertEqual(code, 0, output)
+
     def test_versions_that_fit(self):
         major, minor, patch = version()
         for wanted in (f"{major}.{minor}", f"{major}.{minor}.{patch}"):

@@ -20,6 +20,12 @@ LIBRARIES = ["-lhiredis", "-lyaml-cpp", "-lssl", "-lcrypto"]
 COMPILED_LIBRARY = BUILD / "libcascor-cache-compiled.a"
 
 
+def compiled_libraries():
+    """What a program of the compiled library links: the libraries above, and simdjson where CMake found it."""
+    found = re.search(r"^simdjson_DIR:PATH=/", (BUILD / "CMakeCache.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    return [COMPILED_LIBRARY, *LIBRARIES, *(["-lsimdjson"] if found else [])]
+
+
 def headers():
     """Every header and implementation file of the library, by its path from the include root."""
     return sorted(path.relative_to(INCLUDE).as_posix() for path in INCLUDE.rglob("*.[hi]pp"))

@@ -24,6 +24,9 @@ namespace detail {
 /// Throws DataError for what the parser must not see: nesting deeper than max_json_depth, and a NUL byte, which it
 /// would take for the end of the text. One pass over the text.
 CASCOR_CACHE_FN void check_json_text(std::string_view text);
+/// The value of a text, as nlohmann's parser gives it. Throws DataError as check_json_text(), and what that parser
+/// throws for what is no JSON text. Where simdjson is compiled in, by that: same values, same errors.
+CASCOR_CACHE_FN json parse_json(std::string_view text);
 /// Turns `value` into what its own JSON text would parse to: NaN and infinities become null, integers that are not
 /// negative become unsigned, binary values become the object that stands for them. Throws DataError where it has no
 /// text: a string that is not UTF-8, nesting deeper than max_json_depth, a discarded value; part of it may be settled
@@ -52,11 +55,10 @@ struct JsonCodec {
 
   template <class T>
   static T decode(std::string_view bytes) {
-    detail::check_json_text(bytes);
     if constexpr (std::is_same_v<T, json>) {
-      return json::parse(bytes);
+      return detail::parse_json(bytes);
     } else {
-      return json::parse(bytes).template get<T>();
+      return detail::parse_json(bytes).template get<T>();
     }
   }
 

@@ -3,6 +3,9 @@
 #include <cmath>
 
 #include "cascor/codec/json.hpp"
+#if defined(CASCOR_CACHE_SIMDJSON)
+#include "cascor/codec/simdjson.hpp"
+#endif
 
 namespace cascor::inline CASCOR_CACHE_ABI::detail {
 
@@ -31,6 +34,25 @@ CASCOR_CACHE_DEF void check_json_text(std::string_view text) {
       --depth;
     }
   }
+}
+
+#if defined(CASCOR_CACHE_SIMDJSON)
+// From so many bytes on it is the faster one, in spite of what making ready for a text costs.
+inline constexpr std::size_t least_for_simdjson = 16;
+// Beyond this what it needs meanwhile, up to 20 times the text, is not worth the time.
+inline constexpr std::size_t most_for_simdjson = std::size_t{16} << 20U;
+#endif
+
+CASCOR_CACHE_DEF json parse_json(std::string_view text) {
+  using Json = Dependent<json, CascorWhenUsed>;
+#if defined(CASCOR_CACHE_SIMDJSON)
+  if (text.size() >= least_for_simdjson && text.size() <= most_for_simdjson) {
+    Json value;
+    if (SimdjsonReader<Json>{text, max_json_depth}.read(value)) return value;
+  }
+#endif
+  check_json_text(text);
+  return Json::parse(text);
 }
 
 // Well-formed UTF-8 after RFC 3629: no overlong forms, no surrogates, nothing past U+10FFFF; the same that dump()

@@ -1,0 +1,20 @@
+# May large JSON texts be read by simdjson? docs/decisions/0002-simdjson.md
+set(CASCOR_CACHE_SIMDJSON AUTO CACHE STRING "JSON texts by simdjson: AUTO (in cascor::cache_compiled, where it is \
+installed), ON (in cascor::cache too, where each file that includes it takes a second longer to compile) or OFF")
+set_property(CACHE CASCOR_CACHE_SIMDJSON PROPERTY STRINGS AUTO ON OFF)
+
+set(cascor_simdjson_compiled OFF)
+set(cascor_simdjson_header_only OFF)
+if(CASCOR_CACHE_SIMDJSON STREQUAL "AUTO")
+  find_package(simdjson QUIET CONFIG)
+  if(simdjson_FOUND AND simdjson_VERSION VERSION_GREATER_EQUAL 3.0.1)
+    set(cascor_simdjson_compiled ON)
+  endif()
+elseif(CASCOR_CACHE_SIMDJSON)
+  find_package(simdjson REQUIRED CONFIG)
+  if(simdjson_VERSION VERSION_LESS 3.0.1)
+    message(FATAL_ERROR "CASCOR_CACHE_SIMDJSON needs simdjson 3.0.1 or a later version; found ${simdjson_VERSION}")
+  endif()
+  set(cascor_simdjson_compiled ON)
+  set(cascor_simdjson_header_only ON)
+endif()
