@@ -201,6 +201,14 @@ class Terminal:
         self.tmux("send-keys", "-l", line)
         self.tmux("send-keys", "Enter")
 
+    def clear(self):
+        """An empty screen, whatever a test that failed has left there."""
+        if not eventually(lambda: self.screen().endswith(self.PROMPT), within=2):
+            self.press("C-c")
+            self.wait_for(lambda shown: shown.endswith(self.PROMPT))
+        self.send("clear")
+        self.wait_for(lambda shown: shown == self.PROMPT)
+
     def press(self, key):
         self.tmux("send-keys", key)
 
@@ -208,8 +216,9 @@ class Terminal:
         self.tmux("resize-window", "-x", str(columns), "-y", str(rows))
 
     def screen(self, *more):
-        """What is to be seen, without empty lines at the end; each row apart, however it was wrapped."""
-        return self.tmux("capture-pane", "-p", *more).rstrip()
+        """What is to be seen, without what is empty at the end; each row apart, or (-J) those that wrapped joined."""
+        shown = self.tmux("capture-pane", "-p", *more)
+        return "\n".join(row.rstrip() for row in shown.split("\n")).rstrip()
 
     def wait_for(self, such):
         """The screen once it is such."""

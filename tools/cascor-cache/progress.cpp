@@ -15,6 +15,7 @@ namespace {
 constexpr const char* hide_cursor = "\x1b[?25l";
 constexpr const char* restore = "\r\x1b[K\x1b[?25h";
 constexpr std::size_t widest_bar = 40;
+constexpr std::size_t free_columns = 4;
 
 }  // namespace
 
@@ -30,6 +31,7 @@ Progress::~Progress() {
 void Progress::at(std::uint64_t done) {
   using namespace std::chrono_literals;
   if (!out_.error_terminal()) return;
+  if (!first_) first_ = done;
   const auto now = std::chrono::steady_clock::now();
   if (now - began_ < 200ms || now - drawn_ < 100ms) return;
   drawn_ = now;
@@ -38,8 +40,9 @@ void Progress::at(std::uint64_t done) {
     terminal_to_restore(STDERR_FILENO, restore);
     std::fputs(hide_cursor, stderr);
   }
-  // One column stays free: a cursor behind the last one would make some terminals wrap.
-  const std::string text = "\r" + bar(out_.error_columns() - 1, done) + "\x1b[K";
+  // Some columns stay free: terminals write ^C there, which must not begin another row.
+  const std::size_t columns = out_.error_columns();
+  const std::string text = "\r" + bar(columns > free_columns ? columns - free_columns : 0, done) + "\x1b[K";
   std::fputs(text.c_str(), stderr);
   std::fflush(stderr);
 }
@@ -54,8 +57,10 @@ std::string Progress::bar(std::size_t columns, std::uint64_t done) const {
   std::string figures = percent;
   const std::string counts = percent + "  " + count_text(done) + " of " + count_text(total_);
   if (columns_of(counts) + 24 <= columns) figures = counts;
-  if (part > 0.01) {
-    const std::string left = figures + "  " + duration_text(passed / part - passed) + " left";
+  // What was there at the beginning, as when something is gone on with, has taken no time.
+  if (const std::uint64_t fresh = done - std::min(done, *first_); fresh * 100 > total_ - *first_) {
+    const double each = passed / static_cast<double>(fresh);
+    const std::string left = figures + "  " + duration_text(each * static_cast<double>(total_ - done)) + " left";
     if (columns_of(left) + 36 <= columns) figures = left;
   }
   const std::size_t rest = columns > columns_of(figures) + 2 ? columns - columns_of(figures) - 2 : 0;

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "output.hpp"
@@ -29,6 +30,7 @@ class Progress {
   const Output& out_;
   std::string label_;
   std::uint64_t total_;
+  std::optional<std::uint64_t> first_;
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point drawn_{};
   bool shown_ = false;

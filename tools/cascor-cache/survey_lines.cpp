@@ -73,7 +73,7 @@ void add_health(Page& page, Session& session, const cascor::Health& health) {
   if (health.status != cascor::HealthStatus::up) return page.text(escaped(health.message));
   std::string server = "Redis " + escaped(details.version.value_or("of an unknown version"));
   if (details.uptime_seconds) server += ", up " + duration_text(static_cast<double>(*details.uptime_seconds));
-  if (details.last_ping_ms) server += ", answers in " + duration_text(*details.last_ping_ms / 1'000);
+  if (details.last_ping_ms) server += ", ping " + duration_text(*details.last_ping_ms / 1'000);
   page.text(server);
   if (details.info_error) page.text("It tells no more: " + escaped(*details.info_error), Colour::doubtful);
 }
@@ -122,7 +122,8 @@ void add_server(Page& page, const Survey& survey, const Survey* before) {
   const ServerInfo& info = survey.info;
   if (info.empty()) return;
   page.gap();
-  Table table{{"THE SERVER, ALL ITS CLIENTS", ""}};
+  page.text("The server, for all of its clients", Colour::dim);
+  Table table{{"", ""}};
   table.row({{"memory"}, {memory_of(info)}});
   table.row({{"clients"},
              {count_of(info, "connected_clients") + ", " + count_of(info, "blocked_clients") + " blocked, " +

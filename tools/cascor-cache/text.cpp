@@ -153,6 +153,7 @@ std::vector<std::string> wrapped(std::string_view text, std::size_t columns, std
 
 std::string duration_text(double seconds) {
   if (!(seconds >= 0)) return "?";
+  if (seconds == 0) return "0 s";
   if (seconds < 0.001) return formatted("%.0f µs", seconds * 1e6);
   if (seconds < 1) return formatted("%.0f ms", seconds * 1e3);
   if (seconds < 60) return formatted("%.1f s", seconds);
