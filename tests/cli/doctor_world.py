@@ -1,32 +1,16 @@
 """What `cascor-cache doctor` is tried on: servers of the tests' own, certificates, and the command itself."""
 
 import contextlib
-import pathlib
 import random
 import re
 import socket
 import subprocess
-import sys
 import threading
-import time
 
 import redis
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "house"))
-
-from support import BUILD, CXX, environment, folder as folder_for  # noqa: E402
-
-PROGRAM = BUILD / "tools/cascor-cache/cascor-cache"
-
-
-def eventually(condition, within=30):
-    """Waits until it is true; what it gave last."""
-    end = time.monotonic() + within
-    while True:
-        value = condition()
-        if value or time.monotonic() > end:
-            return value
-        time.sleep(0.02)
+from cli_support import PROGRAM, eventually
+from support import CXX, environment, folder as folder_for  # found by way of cli_support
 
 
 def free_port():

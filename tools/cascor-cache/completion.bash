@@ -1,12 +1,12 @@
 # Completion of cascor-cache for bash. tests/cli/test_cli_manual.py compares it with --help.
 _cascor_cache() {
-  local commands="get set ttl keys invalidate clear stats monitor runs export import sessions doctor"
+  local commands="get set ttl keys invalidate clear stats monitor runs export import sessions doctor bench"
   local common="--config --url --json --verbose --help"
   local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command= arguments=0 i options
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      --config | --url | --ttl | --limit | --tag | --channels | --run) ((i++)) ;;
+      --config | --url | --ttl | --limit | --tag | --channels | --run | --rounds) ((i++)) ;;
       -*) ;;
       *) if [[ -z $command ]]; then command=${COMP_WORDS[i]}; else ((arguments++)); fi ;;
     esac
@@ -20,11 +20,12 @@ _cascor_cache() {
     monitor) options="--channels" ;;
     import) options="--run" ;;
     doctor) options="--all" ;;
+    bench) options="--rounds --memory" ;;
     *) options= ;;
   esac
   if [[ $before == --config ]]; then
     mapfile -t COMPREPLY < <(compgen -f -- "$current")
-  elif [[ $before =~ ^--(url|ttl|limit|tag|channels|run)$ ]]; then
+  elif [[ $before =~ ^--(url|ttl|limit|tag|channels|run|rounds)$ ]]; then
     return
   elif [[ $current == -* ]]; then
     [[ -n $command ]] || options=--version

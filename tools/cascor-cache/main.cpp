@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
   tool::add_import(app, session);
   tool::add_sessions(app, session);
   tool::add_doctor(app, session);
+  tool::add_bench(app, session);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
