@@ -134,6 +134,19 @@ class Terminal(unittest.TestCase):
         self.assertTrue(self.wide.cursor_shown)
         self.assertRegex(self.wide.screen(), r"(?m)^metrics +6 ")  # what was seen last stays
 
+    def test_ctrl_z_gives_the_terminal_back_and_fg_takes_it_again(self):
+        self.started(self.wide, "stats", "--watch", "3600")
+        self.wide.wait_for(lambda now: re.search(r"^metrics +0 ", now, re.MULTILINE))
+        self.wide.press("C-z")
+        self.wide.wait_for(lambda now: now.endswith(self.wide.PROMPT))
+        self.assertTrue(self.wide.cursor_shown)
+        self.wide.send("fg")
+        self.wide.wait_for(lambda now: now.startswith("redis://") and "metrics" in now)
+        self.assertFalse(self.wide.cursor_shown)
+        self.wide.press("C-c")
+        self.assertEqual(self.wide.exit_code(), 130)
+        self.assertTrue(self.wide.cursor_shown)
+
     def test_watching_tells_of_a_server_that_is_lost_and_comes_back(self):
         with server() as own:
             self.wide.type("--url", own.url, "stats", "--watch", "0.2")

@@ -68,6 +68,17 @@ class InACluster(Topology, unittest.TestCase):
     def setUpClass(cls):
         cls.url, cls.nodes = cls.enterClassContext(cluster())
 
+    def test_each_master_tells_of_itself(self):
+        stats = self.run_it("stats", "--json").json
+        self.assertEqual(sorted(stats["nodes"]), sorted(f"127.0.0.1:{node.port}" for node in self.nodes))
+        for name in ("used_memory", "connected_clients"):
+            parts = [node[name] for node in stats["nodes"].values()]
+            self.assertTrue(all(part > 0 for part in parts))
+            self.assertEqual(stats["server"][name], sum(parts))
+        shown = self.run_it("stats").out
+        self.assertIn("The masters together", shown)
+        self.assertEqual(len([row for row in shown.splitlines() if " MiB " in row and row.startswith("127.0")]), 3)
+
     def holds(self, key):
         return any(key.encode() in node.client().keys() for node in self.nodes)
 

@@ -18,10 +18,23 @@ namespace {
 // What the handler touches: lock-free atomics, and descriptors made before the first signal.
 std::atomic<int> last_signal{0};
 std::atomic<int> listeners{0};
-std::atomic<int> terminal{-1};
-std::atomic<const char*> restoring{nullptr};
+std::atomic<const TerminalState*> terminal{nullptr};
+std::atomic<unsigned> resumed{0};
 int wake_read = -1;
 int wake_write = -1;
+
+void write_to(int fd, const char* text) noexcept { (void)!::write(fd, text, std::strlen(text)); }
+
+// Ctrl-Z. It goes on behind SIGSTOP.
+void stop(int /*signal*/) {
+  const int saved = errno;
+  const TerminalState* const state = terminal.load();
+  if (state != nullptr) write_to(state->fd, state->put_back);
+  ::kill(::getpid(), SIGSTOP);
+  if (state != nullptr) write_to(state->fd, state->take_again);
+  ++resumed;
+  errno = saved;
+}
 
 void handle(int signal) {
   const int saved = errno;
@@ -31,7 +44,7 @@ void handle(int signal) {
     errno = saved;
     return;
   }
-  if (const char* const text = restoring.load()) (void)!::write(terminal.load(), text, std::strlen(text));
+  if (const TerminalState* const state = terminal.load()) write_to(state->fd, state->put_back);
   ::_exit(interrupted_by + signal);
 }
 
@@ -42,21 +55,17 @@ void catch_interrupts() {
   if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) throw std::runtime_error{"no pipe could be made"};
   wake_read = ends[0];
   wake_write = ends[1];
-  struct sigaction action {};
-  action.sa_handler = handle;
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-    struct sigaction before {};
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP}) {
+    struct sigaction action {};
     // What the caller has had ignored, as nohup does, stays so.
-    if (::sigaction(signal, nullptr, &before) == 0 && before.sa_handler == SIG_IGN) continue;
+    if (::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN) continue;
+    action.sa_handler = signal == SIGTSTP ? stop : handle;
     ::sigaction(signal, &action, nullptr);
   }
 }
 
-void terminal_to_restore(int fd, const char* text) noexcept {
-  restoring = nullptr;
-  terminal = fd;
-  restoring = text;
-}
+void terminal_to_restore(const TerminalState* state) noexcept { terminal = state; }
+unsigned times_resumed() noexcept { return resumed.load(); }
 
 Interruptible::Interruptible() noexcept { ++listeners; }
 Interruptible::~Interruptible() { --listeners; }

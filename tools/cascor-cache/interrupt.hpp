@@ -5,12 +5,20 @@
 
 namespace tool {
 
-/// From now on SIGINT, SIGTERM and SIGHUP end the program with 128 + their number, after terminal_to_restore() is
-/// written.
+/// From now on SIGINT, SIGTERM, SIGHUP and SIGQUIT end the program with 128 + their number, with the terminal put back.
+/// Ctrl-Z stops it so too.
 void catch_interrupts();
 
-/// What puts the terminal at `fd` back, written when a signal ends the program; null: nothing. The text must stay.
-void terminal_to_restore(int fd, const char* text) noexcept;
+/// What is written to a terminal when a signal ends or stops the program, and when it goes on. The texts must stay.
+struct TerminalState {
+  int fd = -1;
+  const char* put_back = nullptr;
+  const char* take_again = nullptr;
+};
+/// Null: nothing. The state must stay until another one is given.
+void terminal_to_restore(const TerminalState* state) noexcept;
+/// How often the program was stopped and went on: what was on the screen is gone each time.
+unsigned times_resumed() noexcept;
 
 /// While one lives, the first signal only makes interrupted() true; a second one ends the program at once.
 class Interruptible {

@@ -13,7 +13,8 @@ namespace tool {
 namespace {
 
 constexpr const char* hide_cursor = "\x1b[?25l";
-constexpr const char* restore = "\r\x1b[K\x1b[?25h";
+constexpr const char* show_cursor = "\r\x1b[K\x1b[?25h";
+constexpr TerminalState without_cursor{STDERR_FILENO, show_cursor, hide_cursor};
 constexpr std::size_t widest_bar = 40;
 constexpr std::size_t free_columns = 4;
 
@@ -24,8 +25,8 @@ Progress::Progress(const Output& out, std::string label, std::uint64_t total)
 
 Progress::~Progress() {
   if (!shown_) return;
-  std::fputs(restore, stderr);
-  terminal_to_restore(STDERR_FILENO, nullptr);
+  std::fputs(show_cursor, stderr);
+  terminal_to_restore(nullptr);
 }
 
 void Progress::at(std::uint64_t done) {
@@ -37,7 +38,7 @@ void Progress::at(std::uint64_t done) {
   drawn_ = now;
   if (!shown_) {
     shown_ = true;
-    terminal_to_restore(STDERR_FILENO, restore);
+    terminal_to_restore(&without_cursor);
     std::fputs(hide_cursor, stderr);
   }
   // Some columns stay free: terminals write ^C there, which must not begin another row.

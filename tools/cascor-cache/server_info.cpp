@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
 
 namespace tool {
 
@@ -29,6 +30,16 @@ std::optional<double> ServerInfo::number(std::string_view name) const {
   const auto [stop, problem] = std::from_chars(found->second.data(), end, value);
   if (problem != std::errc{} || stop != end) return std::nullopt;
   return value;
+}
+
+void ServerInfo::add(const ServerInfo& other) {
+  for (const auto& [name, said] : other.fields_) {
+    const auto [mine, fresh] = fields_.emplace(name, said);
+    if (fresh || (mine->second == said && !other.number(name))) continue;
+    const auto one = number(name);
+    const auto two = other.number(name);
+    mine->second = one && two ? std::to_string(static_cast<std::int64_t>(*one + *two)) : "differs";
+  }
 }
 
 }  // namespace tool

@@ -1,7 +1,6 @@
 // What INFO says, as fields.
 #pragma once
 
-#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -18,6 +17,8 @@ class ServerInfo {
   /// Empty where there is no such field.
   std::string text(std::string_view name) const;
   std::optional<double> number(std::string_view name) const;
+  /// Adds what another server says: numbers are added up; of texts that differ is left "differs".
+  void add(const ServerInfo& other);
 
  private:
   std::map<std::string, std::string, std::less<>> fields_;

@@ -2,6 +2,8 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -51,14 +53,14 @@ int stats_of_memory(Session& session) {
 class FullScreen {
  public:
   FullScreen() {
-    terminal_to_restore(STDOUT_FILENO, leave);
-    write("\x1b[?1049h\x1b[?25l");
+    terminal_to_restore(&state);
+    write(state.take_again);
   }
   FullScreen(const FullScreen&) = delete;
   FullScreen& operator=(const FullScreen&) = delete;
   ~FullScreen() {
-    write(leave);
-    terminal_to_restore(STDOUT_FILENO, nullptr);
+    write(state.put_back);
+    terminal_to_restore(nullptr);
   }
   /// Shows as many of the lines as there are rows.
   void draw(const std::vector<std::string>& lines, std::size_t rows) {
@@ -71,7 +73,7 @@ class FullScreen {
   }
 
  private:
-  static constexpr const char* leave = "\x1b[?25h\x1b[?1049l";
+  static constexpr TerminalState state{STDOUT_FILENO, "\x1b[?25h\x1b[?1049l", "\x1b[?1049h\x1b[?25l"};
   static void write(const char* text) {
     std::fputs(text, stdout);
     std::fflush(stdout);
@@ -133,11 +135,11 @@ int watch(Session& session, std::chrono::milliseconds pause) {
     while (!ended) {
       looks.look();
       const auto next = std::chrono::steady_clock::now() + pause;
-      std::size_t drawn = 0;
+      std::array<std::size_t, 3> drawn{};
       while (!ended && std::chrono::steady_clock::now() < next) {
-        const std::size_t size = out.columns() * 10'000 + out.rows();
-        if (size != drawn) screen.draw(page_of(session, looks, out.columns()), out.rows());
-        drawn = size;
+        const std::array<std::size_t, 3> now{out.columns(), out.rows(), times_resumed()};
+        if (now != drawn) screen.draw(page_of(session, looks, out.columns()), out.rows());
+        drawn = now;
         ended = interruptible.wait_for(std::min(pause, std::chrono::milliseconds{100}));
       }
     }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "node_info.hpp"
 #include "shown.hpp"
 #include "text.hpp"
 
@@ -29,11 +30,13 @@ KeyCounts count_keys(Session& session) {
   return counts;
 }
 
-constexpr std::array<const char*, 14> info_numbers{
-    "used_memory",          "maxmemory",        "connected_clients", "maxclients",
-    "blocked_clients",      "tracking_clients", "evicted_keys",      "instantaneous_ops_per_sec",
-    "keyspace_hits",        "keyspace_misses",  "expired_keys",      "total_commands_processed",
-    "rejected_connections", "uptime_in_seconds"};
+constexpr std::array<const char*, 14> info_numbers{"used_memory",          "maxmemory",
+                                                   "connected_clients",    "maxclients",
+                                                   "blocked_clients",      "tracking_clients",
+                                                   "evicted_keys",         "instantaneous_ops_per_sec",
+                                                   "keyspace_hits",        "keyspace_misses",
+                                                   "expired_keys",         "total_commands_processed",
+                                                   "rejected_connections", "total_connections_received"};
 
 bool is_cluster(Session& session) {
   return cascor::RedisUrl::parse(session.config().redis_url).kind == cascor::RedisUrl::Kind::cluster;
@@ -54,7 +57,17 @@ Survey survey(Session& session, const KeyCounts* counted) {
       found.problems.push_back(std::string{what} + ": " + error.what());
     }
   };
-  if (!is_cluster(session)) {
+  if (is_cluster(session)) {
+    const NodeInfo node_info{session.config()};
+    for (const auto& node : found.health.details.nodes) {
+      if (node.role != "master" || node.state == "down") continue;
+      const std::string what = "INFO of " + node.address;
+      try_to(what.c_str(), [&] {
+        const ServerInfo& told = found.nodes[node.address] = node_info.of(node.address);
+        found.info.add(told);
+      });
+    }
+  } else {
     try_to("INFO", [&] {
       const cascor::Reply reply = cache.command({"INFO"});
       if (reply.kind == cascor::Reply::Kind::string) found.info = ServerInfo{reply.text};
@@ -65,6 +78,21 @@ Survey survey(Session& session, const KeyCounts* counted) {
   return found;
 }
 
+namespace {
+
+json numbers_of(const ServerInfo& info) {
+  if (info.empty()) return nullptr;
+  json numbers = json::object();
+  for (const char* name : info_numbers) {
+    const auto value = info.number(name);
+    numbers[name] = value ? json(static_cast<std::int64_t>(*value)) : json(nullptr);
+  }
+  numbers["maxmemory_policy"] = json_text(info.text("maxmemory_policy"));
+  return numbers;
+}
+
+}  // namespace
+
 json survey_json(Session& session, const Survey& survey) {
   json keys = nullptr;
   if (survey.keys) {
@@ -73,20 +101,14 @@ json survey_json(Session& session, const Survey& survey) {
       keys["prefixes"][std::string{to_string(static_cast<Prefix>(p))}] = survey.keys->by_prefix[p];
     }
   }
-  json server = nullptr;
-  if (!survey.info.empty()) {
-    server = json::object();
-    for (const char* name : info_numbers) {
-      const auto value = survey.info.number(name);
-      server[name] = value ? json(static_cast<std::int64_t>(*value)) : json(nullptr);
-    }
-    server["maxmemory_policy"] = json_text(survey.info.text("maxmemory_policy"));
-  }
+  json nodes = json::object();
+  for (const auto& [address, info] : survey.nodes) nodes[json_text(address)] = numbers_of(info);
   json problems = json::array();
   for (const std::string& problem : survey.problems) problems.push_back(json_text(problem));
-  return {{"health", survey.health},     {"namespace", json_text(session.config().key_namespace)},
-          {"keys", std::move(keys)},     {"runs", survey.runs ? json(*survey.runs) : json(nullptr)},
-          {"server", std::move(server)}, {"problems", std::move(problems)}};
+  return {{"health", survey.health},           {"namespace", json_text(session.config().key_namespace)},
+          {"keys", std::move(keys)},           {"runs", survey.runs ? json(*survey.runs) : json(nullptr)},
+          {"server", numbers_of(survey.info)}, {"nodes", std::move(nodes)},
+          {"problems", std::move(problems)}};
 }
 
 }  // namespace tool

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,7 +27,8 @@ struct KeyCounts {
 
 struct Survey {
   cascor::Health health;
-  ServerInfo info;  ///< empty: not told; of a cluster, whose nodes each have their own, always
+  ServerInfo info;                          ///< empty: not told; of a cluster, the sum of its masters'
+  std::map<std::string, ServerInfo> nodes;  ///< of a cluster's masters, by address
   std::optional<KeyCounts> keys;
   std::optional<std::uint64_t> runs;
   std::vector<std::string> problems;  ///< what could not be found out, and why

@@ -93,21 +93,29 @@ void add_keys(Page& page, Session& session, const Survey& survey) {
   page.table(table);
 }
 
-void add_nodes(Page& page, const cascor::Health& health) {
-  if (health.details.nodes.empty()) return;
-  page.gap();
-  Table table{{"NODE", "ROLE", "STATE", "?LAST ERROR"}};
-  for (const auto& node : health.details.nodes) {
-    const Colour colour = node.state == "up" ? Colour::good : node.state == "down" ? Colour::bad : Colour::doubtful;
-    table.row(
-        {{escaped(node.address)}, {escaped(node.role)}, {escaped(node.state), colour}, {escaped(node.last_error)}});
-  }
-  page.table(table);
-}
-
 std::string count_of(const ServerInfo& info, const char* name) {
   const auto value = info.number(name);
   return value && *value >= 0 ? count_text(static_cast<std::uint64_t>(*value)) : "?";
+}
+
+void add_nodes(Page& page, const Survey& survey) {
+  const auto& nodes = survey.health.details.nodes;
+  if (nodes.empty()) return;
+  page.gap();
+  const bool told = !survey.nodes.empty();
+  Table table{{"NODE", "ROLE", "STATE", told ? ">?MEMORY" : "", told ? ">?COMMANDS/S" : "", "?LAST ERROR"}};
+  for (const auto& node : nodes) {
+    const auto info = survey.nodes.find(node.address);
+    const bool known = info != survey.nodes.end();
+    const Colour colour = node.state == "up" ? Colour::good : node.state == "down" ? Colour::bad : Colour::doubtful;
+    table.row({{escaped(node.address)},
+               {escaped(node.role)},
+               {escaped(node.state), colour},
+               {known ? bytes_text(info->second.number("used_memory").value_or(0)) : ""},
+               {known ? count_of(info->second, "instantaneous_ops_per_sec") : ""},
+               {escaped(node.last_error)}});
+  }
+  page.table(table);
 }
 
 std::string memory_of(const ServerInfo& info) {
@@ -122,7 +130,9 @@ void add_server(Page& page, const Survey& survey, const Survey* before) {
   const ServerInfo& info = survey.info;
   if (info.empty()) return;
   page.gap();
-  page.text("The server, for all of its clients", Colour::dim);
+  page.text(
+      survey.nodes.empty() ? "The server, for all of its clients" : "The masters together, for all of their clients",
+      Colour::dim);
   Table table{{"", ""}};
   table.row({{"memory"}, {memory_of(info)}});
   table.row({{"clients"},
@@ -148,7 +158,7 @@ Lines survey_lines(Session& session, const Survey& survey, const Survey* before,
   Page page{session.out(), columns};
   add_health(page, session, survey.health);
   add_keys(page, session, survey);
-  add_nodes(page, survey.health);
+  add_nodes(page, survey);
   add_server(page, survey, before);
   for (const std::string& problem : survey.problems) page.text(escaped(problem), Colour::doubtful);
   return page.take();

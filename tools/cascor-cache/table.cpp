@@ -62,6 +62,7 @@ std::vector<std::string> Table::lines(const Output& out, std::size_t columns_wid
       if (i < row.size()) columns.back().width = std::max(columns.back().width, columns_of(row[i].text));
     }
   }
+  std::erase_if(columns, [](const Column& column) { return column.width == 0; });
   if (columns_wide != 0) fit(columns, columns_wide > indent ? columns_wide - indent : 1);
 
   std::vector<std::string> lines;
