@@ -153,7 +153,8 @@ class OnRedis(unittest.TestCase):
         self.assertNotIn("hits", stats)  # of this process, whose own say nothing
         shown = self.run_it("stats").out
         self.assertRegex(shown, r"(?m)^metrics +1 +1\.0 s$")
-        self.assertIn("of 64.0 MiB (allkeys-lru)", shown)
+        self.assertRegex(shown, r"(?m)^memory +\S+ MiB of 64\.0 MiB$")
+        self.assertRegex(shown, r"(?m)^when full +allkeys-lru$")
         self.client.config_set("maxmemory", "0")
 
     def test_stats_watch_goes_on_until_it_is_ended(self):

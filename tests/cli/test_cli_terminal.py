@@ -18,7 +18,7 @@ class Terminal(unittest.TestCase):
         cls.redis = cls.enterClassContext(server())
         cls.client = cls.redis.client(decode_responses=True)
         cls.wide = cls.enterClassContext(terminal(80, 40))
-        cls.narrow = cls.enterClassContext(terminal(40, 40))
+        cls.narrow = cls.enterClassContext(terminal(40, 60))
         cls.data = pathlib.Path(cls.enterClassContext(folder()))
 
     def setUp(self):
@@ -80,7 +80,8 @@ class Terminal(unittest.TestCase):
         self.client.xadd("cascor:run:a-run-of-a-rather-long-name:history",
                          {"seq": 1, "epoch": 1, "record": '{"epoch":1,"phase":"output","timestamp":"2026"}'}, "1-1")
         self.client.zadd("cascor:runs", {"a-run-of-a-rather-long-name": 1})
-        for words in (("stats",), ("runs",), ("get", "metrics:a"), ("ttl", "nothing"), ("clear", "--yes")):
+        for words in (("stats",), ("runs",), ("get", "metrics:a"), ("ttl", "nothing"), ("clear", "--yes"),
+                      ("--help",), ("set", "--help")):
             with self.subTest(words):
                 self.narrow.clear()
                 self.started(self.narrow, *words)

@@ -5,6 +5,7 @@
 
 #include "commands.hpp"
 #include "exit_codes.hpp"
+#include "help.hpp"
 #include "interrupt.hpp"
 #include "session.hpp"
 
@@ -30,11 +31,14 @@ int main(int argc, char** argv) {
   tool::add_bench(app, session);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    std::fputs(tool::fitted_help(app.help(), session.out().columns()).c_str(), stdout);
+    return tool::done;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? tool::done : tool::wrong_usage;
   }
   if (app.get_subcommands().empty()) {
-    std::fputs(app.help().c_str(), stderr);
+    std::fputs(tool::fitted_help(app.help(), session.out().error_columns()).c_str(), stderr);
     return tool::wrong_usage;
   }
   return session.run();

@@ -119,10 +119,8 @@ void add_nodes(Page& page, const Survey& survey) {
 }
 
 std::string memory_of(const ServerInfo& info) {
-  std::string text = bytes_text(info.number("used_memory").value_or(0));
   const double most = info.number("maxmemory").value_or(0);
-  text += most > 0 ? " of " + bytes_text(most) : ", without a bound";
-  return text + " (" + escaped(info.text("maxmemory_policy")) + ")";
+  return bytes_text(info.number("used_memory").value_or(0)) + (most > 0 ? " of " + bytes_text(most) : ", no bound");
 }
 
 // Counters of the server, of all of its clients; with an earlier look also since then.
@@ -135,10 +133,11 @@ void add_server(Page& page, const Survey& survey, const Survey* before) {
       Colour::dim);
   Table table{{"", ""}};
   table.row({{"memory"}, {memory_of(info)}});
-  table.row({{"clients"},
-             {count_of(info, "connected_clients") + ", " + count_of(info, "blocked_clients") + " blocked, " +
-              count_of(info, "tracking_clients") + " tracking"}});
-  table.row({{"commands a second"}, {count_of(info, "instantaneous_ops_per_sec")}});
+  table.row({{"when full"}, {escaped(info.text("maxmemory_policy"))}});
+  table.row(
+      {{"clients"}, {count_of(info, "connected_clients") + ", " + count_of(info, "blocked_clients") + " blocked"}});
+  table.row({{"tracking"}, {count_of(info, "tracking_clients")}});
+  table.row({{"commands/s"}, {count_of(info, "instantaneous_ops_per_sec")}});
   const double hits = info.number("keyspace_hits").value_or(0);
   const double misses = info.number("keyspace_misses").value_or(0);
   table.row({{"hit rate"}, {percent(hits, misses)}});

@@ -48,6 +48,7 @@ std::size_t columns_of(char32_t point) noexcept {
   return wide ? 2 : 1;
 }
 
+// `kept`: a character that stays though it is one of those; a space, which is none, stands for nothing.
 std::string escaped_but(std::string_view text, char kept) {
   std::string out;
   while (!text.empty()) {
@@ -83,7 +84,7 @@ std::string formatted(const char* format, double value) {
 
 }  // namespace
 
-std::string escaped(std::string_view text) { return escaped_but(text, '\0'); }
+std::string escaped(std::string_view text) { return escaped_but(text, ' '); }
 std::string escaped_lines(std::string_view text) { return escaped_but(text, '\n'); }
 
 bool is_utf8(std::string_view text) noexcept {
