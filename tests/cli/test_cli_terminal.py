@@ -18,7 +18,7 @@ class Terminal(unittest.TestCase):
         cls.redis = cls.enterClassContext(server())
         cls.client = cls.redis.client(decode_responses=True)
         cls.wide = cls.enterClassContext(terminal(80, 40))
-        cls.narrow = cls.enterClassContext(terminal(40, 60))
+        cls.narrow = cls.enterClassContext(terminal(40, 90))
         cls.data = pathlib.Path(cls.enterClassContext(folder()))
 
     def setUp(self):
