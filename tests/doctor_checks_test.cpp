@@ -328,6 +328,8 @@ TEST_CASE("the doctor judges a server by its INFO") {
 TEST_CASE("the doctor finds a slow server, and one that refuses to tell of changes") {
   CHECK(only(check_round_trips, {"here:6379", {0.1, 0.2, 4.0}, 5000}).level == Level::ok);
   CHECK(only(check_round_trips, {"here:6379", {30, 40, 50}, 5000}).level == Level::warning);
+  CHECK(only(check_round_trips, {"here:6379", {0.1, 0.1, 30, 30}, 5000}).level == Level::warning);
+  CHECK(only(check_round_trips, {"here:6379", {0.1, 0.1, 0.1, 30}, 5000}).level == Level::ok);
   CHECK(only(check_round_trips, {"here:6379", {0.1, 0.2, 300}, 500}).level == Level::warning);
   TrackingFacts facts{true, true, true, {}, "ann", "near_cache.enabled (default)", "cascor:"};
   CHECK(only(check_tracking, facts).level == Level::ok);

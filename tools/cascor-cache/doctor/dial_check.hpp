@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "finding.hpp"
+#include "server_command.hpp"
 #include "words.hpp"
 
 namespace tool::doctor {
@@ -34,14 +35,6 @@ struct DialPlaces {
       password;      ///< where the password is from: "REDIS_PASSWORD", "redis_url (app.yaml:3:16)"; empty: none given
   std::string user;  ///< the account's name; empty: the default one
 };
-
-inline std::string command_for(const std::string& peer) {
-  if (peer.starts_with('/')) return "redis-cli -s " + peer;
-  const auto colon = peer.rfind(':');
-  std::string host = peer.substr(0, colon);
-  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
-  return "redis-cli -h " + host + " -p " + peer.substr(colon + 1);
-}
 
 /// The cure of what dialling `peer` said.
 inline std::string cure_of_dial(const DialFacts& facts, const DialPlaces& places) {

@@ -55,18 +55,24 @@ void add(const Finding& one, Findings& to) {
   }
 }
 
-/// The masters of a cluster: what is well is told of the first, what is not of each, and once where all have it.
+/// The masters of a cluster: what is well, or worth knowing, is told of the first, what is not well of each, and once
+/// where all have it.
 void check_each(const std::vector<ServerFacts>& servers, const DialPlaces& places, Findings& findings) {
   std::vector<Findings> each(servers.size());
   for (std::size_t i = 0; i < servers.size(); ++i) check_server(servers[i], places, each[i]);
   const auto has = [](const Findings& some, const Finding& one) {
     return std::find(some.all().begin(), some.all().end(), one) != some.all().end();
   };
+  const auto alike = [](const Findings& some, const Finding& one) {
+    return std::any_of(some.all().begin(), some.all().end(), [&one](const Finding& other) {
+      return other.level == one.level && other.subject == one.subject;
+    });
+  };
   Findings told;
   for (std::size_t i = 0; i < each.size(); ++i) {
     for (const Finding& one : each[i].all()) {
       if (one.level == Level::ok && i > 0) continue;
-      if (one.level != Level::ok && has(told, one)) continue;
+      if (has(told, one) || (one.level == Level::info && alike(told, one))) continue;
       const std::string& peer = servers[i].dial.peer;
       const bool all = std::all_of(each.begin(), each.end(), [&](const Findings& other) { return has(other, one); });
       Finding shown = one;
@@ -97,7 +103,9 @@ void examine_redis(const cascor::CacheConfig& config, const ConfigurationFacts& 
     std::vector<cascor::redis::Endpoint> masters;
     const ClusterFacts facts = probe_cluster(*prober, masters);
     check_cluster(facts, prober->places(), findings);
-    outcome.away = facts.asked.empty();
+    outcome.away = std::any_of(facts.nodes.begin(), facts.nodes.end(),
+                               [](const ClusterFacts::Node& node) { return node.master && !node.dial.reached; });
+    outcome.away = outcome.away || facts.asked.empty();
     std::vector<ServerFacts> servers;
     for (const auto& master : masters) note(servers.emplace_back(prober->look_at(master)), outcome);
     return check_each(servers, prober->places(), findings);

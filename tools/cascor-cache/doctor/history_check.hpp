@@ -50,11 +50,13 @@ inline void check_history(const HistoryFacts& facts, Findings& findings) {
       findings.warning(subject, what, cure);
   }
   std::string ours;
+  bool others = facts.refused > 0;
   for (const auto& one : facts.waiting) {
     const std::string what = counted(one.runs, "run", "runs") + " (" + size_text(one.bytes) + ") in " + one.folder;
     if (one.ours) {
       ours += ", records of " + what + " wait to be sent";
     } else {
+      others = true;
       findings.warning(
           subject,
           "records of " + what +
@@ -73,6 +75,7 @@ inline void check_history(const HistoryFacts& facts, Findings& findings) {
     return findings.info(subject, facts.directory + ours,
                          "the next program that uses this history.directory sends them");
   }
+  if (others) return;
   findings.ok(subject, facts.directory +
                            (facts.redis ? ", nothing waits, " : ", " + counted(facts.runs, "run", "runs") + ", ") +
                            size_text(facts.free_bytes) + " free");

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "finding.hpp"
+#include "server_command.hpp"
 #include "words.hpp"
 
 namespace tool::doctor {
@@ -24,10 +25,11 @@ struct MemoryFacts {
 
 inline void check_memory(const MemoryFacts& facts, Findings& findings) {
   constexpr std::string_view subject = "memory";
-  constexpr const char* more_room =
+  const std::string now = "now: " + command_for(facts.peer) + " CONFIG SET maxmemory-policy volatile-lru";
+  const std::string more_room =
       "maxmemory-policy volatile-lru in redis.conf (allkeys-lru if nothing but a cache is there), or a larger "
-      "maxmemory; "
-      "now: redis-cli CONFIG SET maxmemory-policy volatile-lru";
+      "maxmemory; " +
+      now;
   if (!facts.used || !facts.limit) {
     if (!facts.write_refused.empty())
       findings.problem(subject, "writes to " + facts.peer + " are refused: " + facts.write_refused, more_room);
@@ -62,8 +64,7 @@ inline void check_memory(const MemoryFacts& facts, Findings& findings) {
   if (facts.policy.starts_with("allkeys") && facts.runs > 0) {
     return findings.warning(subject,
                             what + ": it may evict the record of " + counted(facts.runs, "run", "runs") + " too",
-                            "maxmemory-policy volatile-lru in redis.conf evicts only what has a TTL; now: redis-cli "
-                            "CONFIG SET maxmemory-policy volatile-lru");
+                            "maxmemory-policy volatile-lru in redis.conf evicts only what has a TTL; " + now);
   }
   findings.ok(subject, what);
 }

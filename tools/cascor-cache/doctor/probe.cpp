@@ -13,6 +13,7 @@
 #include <random>
 #include <span>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "rights_table.hpp"
@@ -183,9 +184,12 @@ void Prober::look_closer(Connection& connection, const Endpoint& endpoint, Serve
 
   facts.round_trips.peer = peer;
   facts.round_trips.timeout_ms = std::chrono::duration<double, std::milli>(config_.connection_pool.timeout).count();
-  constexpr int pings = 30;
+  // Apart from each other: back to back, a command that holds the server up would meet one of them only.
+  constexpr int pings = 20;
+  constexpr std::chrono::milliseconds apart{5};
   const cascor::Deadline enough{*cascor::SystemClock::shared(), cascor::milliseconds{1000}};
   for (int i = 0; i < pings && !enough.passed(); ++i) {
+    std::this_thread::sleep_for(apart);
     const Stopwatch round_trip;
     (void)answers_of(connection, {{"PING"}}, patience());
     facts.round_trips.ping_ms.push_back(round_trip.milliseconds());
