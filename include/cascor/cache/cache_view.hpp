@@ -106,14 +106,16 @@ class BasicCacheView {
   /// Stores `value` under `key` of the metrics prefix (`cascor:metrics:<key>`), or under "latest", for `ttl`, by
   /// default that of the prefix. True when the configured backend holds it. One round trip; in memory O(size of the
   /// value).
-  StoreResult cache_metrics(std::string_view key, json value, Ttl ttl = {}) requires Encodes<C, json> {
+  StoreResult cache_metrics(std::string_view key, json&& value, Ttl ttl = {}) requires Encodes<C, json> {
     return put_named(Prefix::metrics, key, std::move(value), ttl);
   }
   template <class T>
   requires Encodes<C, T> StoreResult cache_metrics(std::string_view key, const T& value, Ttl ttl = {}) {
     return put_named(Prefix::metrics, key, value, ttl);
   }
-  StoreResult cache_metrics(json value) requires Encodes<C, json> { return cache_metrics("latest", std::move(value)); }
+  StoreResult cache_metrics(json&& value) requires Encodes<C, json> {
+    return cache_metrics("latest", std::move(value));
+  }
   template <class T>
   requires(Encodes<C, T> && !detail::TextLike<T>) StoreResult cache_metrics(const T& value) {
     return cache_metrics("latest", value);
@@ -130,14 +132,14 @@ class BasicCacheView {
   }
 
   /// The same under the topology prefix.
-  StoreResult cache_topology(std::string_view key, json value, Ttl ttl = {}) requires Encodes<C, json> {
+  StoreResult cache_topology(std::string_view key, json&& value, Ttl ttl = {}) requires Encodes<C, json> {
     return put_named(Prefix::topology, key, std::move(value), ttl);
   }
   template <class T>
   requires Encodes<C, T> StoreResult cache_topology(std::string_view key, const T& value, Ttl ttl = {}) {
     return put_named(Prefix::topology, key, value, ttl);
   }
-  StoreResult cache_topology(json value) requires Encodes<C, json> {
+  StoreResult cache_topology(json&& value) requires Encodes<C, json> {
     return cache_topology("latest", std::move(value));
   }
   template <class T>
@@ -152,14 +154,16 @@ class BasicCacheView {
   }
 
   /// The same under the history prefix: cached answers to expensive history queries, not the record itself.
-  StoreResult cache_history(std::string_view key, json value, Ttl ttl = {}) requires Encodes<C, json> {
+  StoreResult cache_history(std::string_view key, json&& value, Ttl ttl = {}) requires Encodes<C, json> {
     return put_named(Prefix::history, key, std::move(value), ttl);
   }
   template <class T>
   requires Encodes<C, T> StoreResult cache_history(std::string_view key, const T& value, Ttl ttl = {}) {
     return put_named(Prefix::history, key, value, ttl);
   }
-  StoreResult cache_history(json value) requires Encodes<C, json> { return cache_history("latest", std::move(value)); }
+  StoreResult cache_history(json&& value) requires Encodes<C, json> {
+    return cache_history("latest", std::move(value));
+  }
   template <class T>
   requires(Encodes<C, T> && !detail::TextLike<T>) StoreResult cache_history(const T& value) {
     return cache_history("latest", value);
@@ -175,7 +179,7 @@ class BasicCacheView {
 
   /// Stores `value` under `key` of the namespace. As cache_metrics, but that the TTL comes from the key's longest
   /// prefix. Throws DataError too for the library's own keys (run:, runs, lock:, tag:).
-  StoreResult set(std::string_view key, json value, const SetOptions& options = {}) requires Encodes<C, json> {
+  StoreResult set(std::string_view key, json&& value, const SetOptions& options = {}) requires Encodes<C, json> {
     return put(Prefix::other, key, std::move(value), options);
   }
   template <class T>
@@ -354,10 +358,13 @@ class BasicCacheView {
   // read back, a JSON value decoded.
   template <class T>
   detail::StoredValue to_store(const T& value, std::string_view key) const {
+    if constexpr (std::is_same_v<T, json> && requires(json & copy) { C::settle(copy); }) {
+      if (engine().keeps_decoded()) return to_store(json(value), key);  // else it is encoded as it is, without a copy
+    }
     return encoded(key,
                    [&value] { return detail::StoredValue{std::make_shared<const std::string>(C::encode(value))}; });
   }
-  detail::StoredValue to_store(json value, std::string_view key) const {
+  detail::StoredValue to_store(json&& value, std::string_view key) const {
     return encoded(key, [&] {
       if constexpr (requires { C::settle(value); }) {
         if (engine().keeps_decoded()) {
