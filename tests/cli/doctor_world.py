@@ -66,7 +66,7 @@ class Server:
 
 
 class Listener:
-    """Something that is not Redis: answers whatever comes with `answer`, or with nothing at all."""
+    """Something that is not Redis: answers whatever comes with `answer`, each command once, or with nothing at all."""
 
     def __init__(self, answer):
         self.answer = answer
@@ -82,8 +82,8 @@ class Listener:
 
     def _answer(self, peer):
         with peer, contextlib.suppress(OSError):
-            while peer.recv(4096):
-                peer.sendall(self.answer)
+            while came := peer.recv(65536):
+                peer.sendall(self.answer * len(re.findall(rb"\*\d+\r\n\$", came)))
 
     @property
     def url(self):

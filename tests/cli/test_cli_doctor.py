@@ -142,11 +142,14 @@ class Doctor(unittest.TestCase):
                 self.assert_finds(report, "PROBLEM", what, cure, code=3)
 
     def test_what_a_server_says_does_not_reach_the_terminal(self):
-        listener = Listener(b"-ERR \x1b[2J\x07 obey\r\n")
-        self.addCleanup(listener.stop)
-        report = self.doctor(url=listener.url, env={"CASCOR_CACHE_CONNECTION_POOL_TIMEOUT": "0.3"})
-        self.assertEqual(len(report.findings("PROBLEM")), 1)
-        self.assertNotRegex(report.text, r"[\x00-\x09\x0b-\x1f\x7f]")
+        for answer in [b"-ERR \x1b[2J\x07 obey\r\n", b"+\x1b[2J" + b"x" * 5000 + b"\r\n", b":-1\r\n", b"*0\r\n",
+                       b"$12\r\nredis_mode:\x1b\r\n", b"$-1\r\n"]:
+            with self.subTest(answer[:20]):
+                listener = Listener(answer)
+                self.addCleanup(listener.stop)
+                report = self.doctor(url=listener.url, env={"CASCOR_CACHE_CONNECTION_POOL_TIMEOUT": "0.3"})
+                self.assertGreaterEqual(len(report.findings("PROBLEM")), 1)
+                self.assertNotRegex(report.text, r"[\x00-\x09\x0b-\x1f\x7f]")
 
     def test_unknown_name(self):
         report = self.doctor(url="redis://no-such-host.invalid:6379/0")

@@ -138,14 +138,15 @@ void show_all_values(Session& session, const ConfigurationFacts& facts) {
 void show(Session& session, const std::string& head, const Findings& findings) {
   constexpr std::size_t usual_columns = 80;
   constexpr std::size_t usual_rows = 24;
+  constexpr std::size_t most_said = 700;  // a server may have much to say
   Output& out = session.out();
   const std::size_t columns =
       out.terminal() && out.columns() > 0 ? std::min<std::size_t>(out.columns(), 120) : usual_columns;
   const std::size_t rows = std::max(out.terminal() ? out.rows() : usual_rows, usual_rows);
   Findings safe;
   for (Finding one : findings.all()) {
-    one.what = escaped(one.what);
-    one.cure = escaped(one.cure);
+    one.what = cut(escaped(one.what), most_said);
+    one.cure = cut(escaped(one.cure), most_said);
     add(one, safe);
   }
   constexpr std::size_t others = 3;  // the head, the sum, and the line that is typed next
