@@ -38,7 +38,7 @@ class Bench(unittest.TestCase):
             self.assertGreater(row["least"], 0, row)
             self.assertLessEqual(row["least"], row["median"])
             self.assertLessEqual(row["median"], row["most"])
-            self.assertIn(row["unit"], ["seconds", "per_second"])
+            self.assertIn(row["unit"], ["seconds", "per_second", "share"])
         return told, {row["what"]: row for row in told["rows"]}
 
     def test_memory(self):
@@ -46,6 +46,7 @@ class Bench(unittest.TestCase):
             told, rows = self.rows(self.bench("--json", *words, env=env))
             self.assertIn("memory: hit of 1,000 keys, 8 threads", rows)
             self.assertFalse([what for what in rows if what.startswith("Redis")])
+            self.assertTrue(0.5 < rows["memory: hit ratio of that"]["median"] < 0.95)
             self.assertIn("it needs a Redis", told["redis_benchmark"])
 
     def test_redis(self):

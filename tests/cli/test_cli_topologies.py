@@ -40,9 +40,17 @@ class Topology:
         self.assertEqual(self.run_it("invalidate", "metrics:*").out, "Removed 20 keys.\n")
         self.assertFalse(any(self.holds("cascor:" + key) for key in keys))
 
+    def test_doctor_finds_all_well_and_bench_leaves_nothing(self):
+        report = self.run_it("doctor", "--json").json
+        self.assertEqual([one for one in report["findings"] if one["level"] in ("warning", "problem")], [])
+        self.assertIn(self.subject, [one["subject"] for one in report["findings"] if one["level"] == "ok"])
+        self.run_it("bench", "--rounds", "1")
+        self.assertEqual(run("keys", "bench-*", url=self.url).code, 1)
+
 
 class BySentinel(Topology, unittest.TestCase):
     roles = ["master", "replica", "sentinel"]
+    subject = "sentinels"
 
     @classmethod
     def setUpClass(cls):
@@ -63,6 +71,7 @@ class BySentinel(Topology, unittest.TestCase):
 
 class InACluster(Topology, unittest.TestCase):
     roles = ["master", "master", "master"]
+    subject = "cluster"
 
     @classmethod
     def setUpClass(cls):

@@ -14,9 +14,16 @@
 
 namespace tool::bench {
 
-enum class Unit : unsigned char { per_second, seconds };
+enum class Unit : unsigned char { per_second, seconds, share };
 
-constexpr std::string_view to_string(Unit unit) noexcept { return unit == Unit::seconds ? "seconds" : "per_second"; }
+constexpr std::string_view to_string(Unit unit) noexcept {
+  switch (unit) {
+    case Unit::per_second: return "per_second";
+    case Unit::seconds: return "seconds";
+    case Unit::share: break;
+  }
+  return "share";
+}
 
 /// One figure a round.
 class Series {
@@ -38,7 +45,7 @@ class Series {
   std::vector<double> figures_;
 };
 
-/// "1.2 M/s", "34 us".
+/// "1.2 M/s", "34 us", "80.1 %".
 inline std::string shown(double figure, Unit unit) {
   const auto with = [](double scaled, const char* name) {
     std::array<char, 64> text{};
@@ -46,6 +53,7 @@ inline std::string shown(double figure, Unit unit) {
     (void)std::snprintf(text.data(), text.size(), form, scaled, name);
     return std::string{text.data()};
   };
+  if (unit == Unit::share) return with(figure * 100, "%");
   if (unit == Unit::per_second) {
     return figure >= 1e6 ? with(figure / 1e6, "M/s") : figure >= 1e3 ? with(figure / 1e3, "k/s") : with(figure, "/s");
   }

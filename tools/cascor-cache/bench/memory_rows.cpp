@@ -70,6 +70,17 @@ void add_zipf(std::vector<Row>& rows, cascor::Eviction eviction) {
                       if (!cache->get(key)) cache->set(key, std::string(100, 'x'));
                     });
                   }});
+  rows.push_back({.what = "memory: hit ratio of that", .unit = Unit::share, .measure = [cache, keys, draws] {
+                    std::size_t hits = 0;
+                    for (const std::size_t draw : *draws) {
+                      const std::string& key = (*keys)[draw];
+                      if (cache->get(key))
+                        ++hits;
+                      else
+                        cache->set(key, std::string(100, 'x'));
+                    }
+                    return static_cast<double>(hits) / static_cast<double>(draws->size());
+                  }});
 }
 
 /// A manager on memory that writes no line and keeps no journal.

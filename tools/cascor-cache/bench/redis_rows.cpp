@@ -1,5 +1,6 @@
 #include <cascor/cache.hpp>
 #include <cascor/config/fields.hpp>
+#include <cmath>
 #include <filesystem>
 #include <optional>
 #include <random>
@@ -90,6 +91,7 @@ void RedisRows::clean_up() {
 std::vector<Row> RedisRows::rows() {
   std::vector<Row> rows;
   add_round_trips(rows);
+  add_topology(rows);
   add_many_keys(rows);
   add_threads(rows);
   add_near(rows);
@@ -120,6 +122,21 @@ void RedisRows::add_round_trips(std::vector<Row>& rows) {
     add(std::string{"Redis: set, "} + name, [&all, key, value] { keep(all.far.set(key, *value, {.ttl = lifetime})); },
         {"SET", all.space + key, '"' + *value + '"', "PX", "300000"});
   }
+}
+
+void RedisRows::add_topology(std::vector<Row>& rows) {
+  Caches& all = *caches_;
+  cascor::json topology{{"hidden_units", 100}, {"weights", cascor::json::array()}};
+  for (int i = 0; i < 20'000; ++i) topology["weights"].push_back(std::sin(i) * i);
+  const auto text = std::make_shared<std::string>(topology.dump());
+  expect(bool{all.far.cache_topology("large", topology, lifetime)}, "a topology is stored");
+  rows.push_back(
+      {.what = "Redis: get, topology of " + std::to_string(text->size() / 1024) + " KiB, decoded",
+       .unit = Unit::seconds,
+       .measure =
+           [&all] { return 1 / rate_of(slice, 1, [&](std::size_t) { keep(all.far.get_cached_topology("large")); }); },
+       .beside_what = "nlohmann's parse alone",
+       .beside = [text] { return 1 / rate_of(slice, 1, [&](std::size_t) { keep(cascor::json::parse(*text)); }); }});
 }
 
 void RedisRows::add_many_keys(std::vector<Row>& rows) {

@@ -33,6 +33,7 @@ class RedisRows {
  private:
   struct Caches;
   void add_round_trips(std::vector<Row>& rows);
+  void add_topology(std::vector<Row>& rows);
   void add_many_keys(std::vector<Row>& rows);
   void add_threads(std::vector<Row>& rows);
   void add_near(std::vector<Row>& rows);
