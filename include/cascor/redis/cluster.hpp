@@ -95,6 +95,7 @@ class Cluster final : public Topology<CascorWhenUsed> {
 
   void execute(const Server& pinned, const Commands& batch, std::span<Reply> replies, const Terms& terms, Deadline by);
   void take_owners(std::vector<Traveller>& travellers, Deadline by);
+  static std::size_t one_for_all(const View& now, std::size_t preferred);
   void send(std::vector<Traveller>& travellers, const Commands& batch, const Terms& terms, Deadline by);
   static std::vector<Group> grouped(std::vector<Traveller>& travellers, const Commands& batch);
   static void hand_out(Group& group, const Commands& batch);

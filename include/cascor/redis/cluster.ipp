@@ -116,8 +116,8 @@ void Cluster<CascorWhenUsed>::take_owners(std::vector<Traveller>& travellers, De
     if (traveller.to) continue;
     if (!now) now = view(by);
     const std::size_t slot = traveller.unit->slot;
-    const std::size_t owner =
-        slot == Unit::any_slot ? random_() % now->servers.size() : std::size_t{now->map.owner(slot)};
+    std::size_t owner = slot == Unit::any_slot ? random_() % now->servers.size() : std::size_t{now->map.owner(slot)};
+    if (traveller.unit->anywhere) owner = one_for_all(*now, owner);
     if (owner < now->servers.size()) {
       traveller.to = now->servers[owner];
       continue;
@@ -126,6 +126,16 @@ void Cluster<CascorWhenUsed>::take_owners(std::vector<Traveller>& travellers, De
     nobody.kind = Reply::Kind::error;
     nobody.text = "CLUSTERDOWN Hash slot not served: no node has slot " + std::to_string(slot);
   }
+}
+
+// Where any master will do, and the same one for everybody.
+template <class CascorWhenUsed>
+std::size_t Cluster<CascorWhenUsed>::one_for_all(const View& now, std::size_t preferred) {
+  if (preferred < now.servers.size() && !now.servers[preferred]->seems_away()) return preferred;
+  const auto first =
+      std::find_if(now.servers.begin(), now.servers.end(), [](const Server& one) { return !one->seems_away(); });
+  if (first != now.servers.end()) return static_cast<std::size_t>(first - now.servers.begin());
+  return preferred < now.servers.size() ? preferred : 0;
 }
 
 template <class CascorWhenUsed>

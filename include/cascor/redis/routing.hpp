@@ -26,6 +26,7 @@ class Routing {
     Batch<CascorWhenUsed> own;  ///< its commands, unless it is the whole batch
     bool is_whole = false;
     std::size_t slot = any_slot;
+    bool anywhere = false;             ///< its slot's owner is only the one that all prefer: any master may take it
     std::size_t first = 0;             ///< its first command's place in the whole batch
     std::vector<std::size_t> parts{};  ///< of a command that was split: the places of its keys among all keys
     bool counts = false;               ///< of a command that was split: it answers a number, not a value a key
@@ -42,7 +43,7 @@ class Routing {
  private:
   using Words = std::vector<cascor::detail::Dependent<std::string_view, CascorWhenUsed>>;
   static std::vector<Words> commands_of(std::string_view bytes);
-  static std::size_t slot_for(const Words& words);
+  static void send_for(Unit& unit, const Words& words);
   static bool is_split(const Words& words) noexcept;
   static void split(const Words& words, Answer answer, std::size_t place, std::vector<Unit>& into);
 };

@@ -71,12 +71,16 @@ auto Routing<CascorWhenUsed>::commands_of(std::string_view bytes) -> std::vector
 // All messages go through one node, so that every listener has them in the order of one server: a node hands on what it
 // is given in its order, and two nodes in any.
 template <class CascorWhenUsed>
-std::size_t Routing<CascorWhenUsed>::slot_for(const Words& words) {
-  if (const auto key = first_key(words)) return slot_of(words[*key]);
-  if (words.empty()) return Unit::any_slot;
+void Routing<CascorWhenUsed>::send_for(Unit& unit, const Words& words) {
+  if (const auto key = first_key(words)) {
+    unit.slot = slot_of(words[*key]);
+    return;
+  }
+  if (words.empty()) return;
   detail::UpperCase name;
   name.append(words[0]);
-  return name.text() == "PUBLISH" ? 0 : Unit::any_slot;
+  unit.anywhere = name.text() == "PUBLISH";
+  if (unit.anywhere) unit.slot = 0;
 }
 
 template <class CascorWhenUsed>
@@ -126,7 +130,7 @@ auto Routing<CascorWhenUsed>::units_of(const Batch<CascorWhenUsed>& batch) -> st
     for (auto words = commands.begin(); words != commands.end() && unit.slot == Unit::any_slot; ++words) {
       if (const auto key = first_key(*words)) unit.slot = slot_of((*words)[*key]);
     }
-    if (unit.slot == Unit::any_slot && commands.size() == 1) unit.slot = slot_for(commands.front());
+    if (unit.slot == Unit::any_slot && commands.size() == 1) send_for(unit, commands.front());
     return units;
   }
   for (std::size_t i = 0; i < commands.size(); ++i) {
@@ -138,7 +142,7 @@ auto Routing<CascorWhenUsed>::units_of(const Batch<CascorWhenUsed>& batch) -> st
     Unit& unit = units.emplace_back();
     unit.first = i;
     unit.own.add_words(batch.answer(i), words);
-    unit.slot = slot_for(words);
+    send_for(unit, words);
   }
   return units;
 }
