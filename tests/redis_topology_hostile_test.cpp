@@ -1,4 +1,5 @@
 // Nodes and Sentinels that are wrong: that send one in a circle, name what is no server, or what is not the master.
+#include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <memory>
@@ -12,6 +13,7 @@
 #include "cascor/redis/redis_backend.hpp"
 #include "cascor/redis/sentinel.hpp"
 #include "support/black_hole.hpp"
+#include "support/captured_log.hpp"
 #include "support/eventually.hpp"
 #include "support/redis_client.hpp"
 #include "support/scripted_server.hpp"
@@ -48,6 +50,7 @@ class OneNode {
   void hang() { hangs_ = true; }
   std::atomic<int> gets{0};
   std::atomic<int> maps{0};
+  std::atomic<int> messages{0};
 
  private:
   void set(std::string& answer, std::string to) {
@@ -60,10 +63,12 @@ class OneNode {
       {
         const std::lock_guard lock{mutex_};
         if (command->front() == "GET" || command->front() == "MGET") answer = get_;
+        if (command->front() == "PUBLISH") answer = ":1\r\n";
         if (command->front() == "SCAN") answer = "*2\r\n" + bulk("0") + "*0\r\n";
         if (command->front() == "CLUSTER") answer = slots_.empty() ? whole_map(server_.port()) : slots_;
       }
       if (command->front() == "GET") ++gets;
+      if (command->front() == "PUBLISH") ++messages;
       if (command->front() == "CLUSTER") ++maps;
       if (hangs_ && command->front() == "CLUSTER") return connection.ignore();
       if (!connection.send(answer)) return;
@@ -199,6 +204,64 @@ TEST_CASE(
   CHECK(client.erase_matching(
             "*", [](std::string_view) { return true; }, [] { return in(10s); }) == 0);
   CHECK(cluster->masters(in(10s)).servers.size() == 1);
+}
+
+TEST_CASE("A node that sends to ever new servers has the last of them remembered, and no more", "[cluster][hostile]") {
+  constexpr int names = 100;
+  std::atomic<int> sent{0};
+  std::atomic<int> port{0};
+  const ScriptedServer rogue{[&](ScriptedConnection& connection, std::size_t) {
+    while (const auto command = connection.command()) {
+      std::string answer = "+OK\r\n";
+      if (command->front() == "CLUSTER") answer = whole_map(port);
+      // Always itself, by another name each time.
+      if (command->front() == "GET") {
+        const int now = std::min(++sent, names);
+        answer = "-MOVED 15495 127.0.0." + std::string(static_cast<std::size_t>(now), '0') +
+                 "1:" + std::to_string(port) + "\r\n";
+      }
+      if (!connection.send(answer)) return;
+    }
+  }};
+  port = rogue.port();
+  const support::CapturedLog log;
+  cascor::redis::RedisOptions options;
+  options.random = [] { return std::uint64_t{0}; };  // no pauses
+  auto all = std::make_unique<Cluster>(options, std::vector{endpoint_of(rogue.port())}, cascor::Log{log.sink()});
+  Cluster& cluster = *all;
+  RedisBackend client{std::move(all)};
+  while (sent < names) REQUIRE(get(client).starts_with("MOVED"));
+  CHECK(cluster.masters(in(10s)).servers.size() <= 1 + 64);
+  CHECK(cluster.masters(in(10s)).servers.size() > 32);
+  CHECK(cluster.pool().size <= 1 + 64);
+  CHECK(log.count("WARNING: Redis Cluster: its nodes send to ever more servers that its map does not know") == 1);
+}
+
+// ---- messages, which any node takes
+
+TEST_CASE("A message goes through another master while nobody has the slot that they go by, or its node is gone",
+          "[cluster][hostile]") {
+  OneNode node;
+  int nobody = 0;
+  {
+    const ScriptedServer gone{ScriptedServer::answering({})};
+    nobody = gone.port();
+  }
+  const auto range = [](const char* slots, int port) {
+    return std::string{"*3\r\n"} + slots + "*2\r\n" + bulk("127.0.0.1") + ':' + std::to_string(port) + "\r\n";
+  };
+  const std::string rest = range(":1\r\n:16383\r\n", node.port());
+  SECTION("without the slot") { node.answer_slots("*1\r\n" + rest); }
+  SECTION("without its node") { node.answer_slots("*2\r\n" + range(":0\r\n:0\r\n", nobody) + rest); }
+  Cluster cluster{{}, {node.endpoint()}};
+  cascor::redis::Batch<> batch;
+  batch.add({cascor::redis::Answer::integer}, "PUBLISH", "c", "a message");
+  for (int i = 1; i <= 3; ++i) {
+    cascor::Reply reply;
+    cluster.run(batch, {&reply, 1}, {.repeat = cascor::redis::Repeat::unsafe}, in(10s));
+    CHECK(reply.integer == 1);
+    CHECK(node.messages == i);
+  }
 }
 
 // ---- what is told of other servers

@@ -83,7 +83,7 @@ CASCOR_CACHE_DEF RemoteStore<CascorWhenUsed> make_remote_store(const CacheConfig
   std::unique_ptr<redis::Topology<CascorWhenUsed>> servers;
   redis::Cluster<CascorWhenUsed>* cluster = nullptr;
   if (url.kind == RedisUrl::Kind::cluster) {
-    auto all = std::make_unique<redis::Cluster<CascorWhenUsed>>(std::move(options), std::move(nodes));
+    auto all = std::make_unique<redis::Cluster<CascorWhenUsed>>(std::move(options), std::move(nodes), log);
     cluster = all.get();
     servers = std::move(all);
   } else if (url.kind == RedisUrl::Kind::sentinel) {

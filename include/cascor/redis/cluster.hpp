@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "cascor/core/log.hpp"
 #include "cascor/redis/redirect.hpp"
 #include "cascor/redis/routing.hpp"
 #include "cascor/redis/slot_map.hpp"
@@ -36,7 +37,7 @@ class Cluster final : public Topology<CascorWhenUsed> {
   /// `each` is how a node is talked to, its endpoint left out; max_connections is for all of them together, and at
   /// least one each: when they become more, those in use beyond a node's new share end with their calls. Dials at the
   /// first call.
-  Cluster(RedisOptions each, std::vector<Endpoint> seeds);
+  Cluster(RedisOptions each, std::vector<Endpoint> seeds, Log log = Log{});
 
   void run(const Commands& batch, std::span<Reply> replies, const Terms& terms, Deadline by) override {
     execute(nullptr, batch, replies, terms, by);
@@ -71,8 +72,10 @@ class Cluster final : public Topology<CascorWhenUsed> {
   };
   struct Known {
     Server server;
-    bool told = false;                                   // those who want to know of it
+    bool told = false;  // those who want to know of it
+    bool in_map = false;
     std::chrono::steady_clock::time_point redirected{};  // last, to it
+    bool is_only_named() const noexcept { return !in_map && redirected != std::chrono::steady_clock::time_point{}; }
   };
   // A unit on its way.
   struct Traveller {
@@ -113,6 +116,8 @@ class Cluster final : public Topology<CascorWhenUsed> {
   std::vector<Server> whom_to_ask(const Server& first);
   Server make_node(const Endpoint& endpoint, std::size_t max_connections) const;
   Server node_at(const Endpoint& endpoint, bool redirected);
+  bool are_too_many_named() const noexcept;
+  void forget_longest_named();
   void share_out();
   void forget_others(const View& now);
   void retire(const Server& node);
@@ -122,6 +127,7 @@ class Cluster final : public Topology<CascorWhenUsed> {
 
   const RedisOptions each_;
   const std::vector<Endpoint> seeds_;
+  const Log log_;
   cascor::detail::Random random_;
   Stopper<CascorWhenUsed> stopper_;
 
@@ -135,6 +141,7 @@ class Cluster final : public Topology<CascorWhenUsed> {
   std::uint64_t version_ = 0;         // another one once there are other nodes, or the map is another one
   bool suspected_ = false;            // that the view is old
   bool refreshing_ = false;
+  bool told_too_many_ = false;       // once is enough
   std::vector<Server> being_asked_;  // for the map
   Server better_;                    // who seems to know more
   std::chrono::steady_clock::time_point last_refresh_{};

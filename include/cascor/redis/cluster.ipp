@@ -24,12 +24,14 @@ inline constexpr milliseconds between_refreshes{50};
 inline constexpr milliseconds patience_with_a_node{1000};
 // How long a node is kept that a redirect has named, and the map has not.
 inline constexpr milliseconds patience_with_the_map{10'000};
+// So many of these are kept: a cluster takes in a few at a time, and a node that is none of it may name ever new ones.
+inline constexpr std::ptrdiff_t most_named = 64;
 
 }  // namespace detail
 
 template <class CascorWhenUsed>
-Cluster<CascorWhenUsed>::Cluster(RedisOptions each, std::vector<Endpoint> seeds)
-    : each_{std::move(each)}, seeds_{std::move(seeds)}, random_{each_.random} {}
+Cluster<CascorWhenUsed>::Cluster(RedisOptions each, std::vector<Endpoint> seeds, Log log)
+    : each_{std::move(each)}, seeds_{std::move(seeds)}, log_{std::move(log)}, random_{each_.random} {}
 
 // ---- sending
 
@@ -216,6 +218,7 @@ template <class CascorWhenUsed>
 auto Cluster<CascorWhenUsed>::node_at(const Endpoint& endpoint, bool redirected) -> Server {
   const std::string name = to_string(endpoint);
   Server node;
+  bool too_many = false;
   {
     const std::lock_guard lock{mutex_};
     auto known = nodes_.find(name);
@@ -223,11 +226,19 @@ auto Cluster<CascorWhenUsed>::node_at(const Endpoint& endpoint, bool redirected)
       known = nodes_.emplace(name, Known{make_node(endpoint, each_.max_connections)}).first;
       ++version_;
       if (stopper_.stopped()) known->second.server->stop();
-      share_out();
     }
     if (redirected) known->second.redirected = std::chrono::steady_clock::now();
     node = known->second.server;
     if (known->second.told) return node;
+    if (redirected && are_too_many_named()) {
+      forget_longest_named();
+      too_many = !std::exchange(told_too_many_, true);
+    }
+    share_out();
+  }
+  if (too_many) {
+    log_.warning("Redis Cluster: its nodes send to ever more servers that its map does not know, the last of them " +
+                 name + "; the " + std::to_string(detail::most_named) + " named last are kept");
   }
   // Behind its entry, so that whoever is told finds it; by everybody who is about to use it, so that none is early.
   tell_of_change();
@@ -236,6 +247,28 @@ auto Cluster<CascorWhenUsed>::node_at(const Endpoint& endpoint, bool redirected)
     known->second.told = true;
   }
   return node;
+}
+
+// Under the lock.
+template <class CascorWhenUsed>
+bool Cluster<CascorWhenUsed>::are_too_many_named() const noexcept {
+  return std::count_if(nodes_.begin(), nodes_.end(), [](const auto& named) { return named.second.is_only_named(); }) >
+         detail::most_named;
+}
+
+// Under the lock. Calls that use it go on.
+template <class CascorWhenUsed>
+void Cluster<CascorWhenUsed>::forget_longest_named() {
+  auto longest = nodes_.end();
+  for (auto one = nodes_.begin(); one != nodes_.end(); ++one) {
+    const Known& known = one->second;
+    if (!known.is_only_named()) continue;
+    if (longest == nodes_.end() || known.redirected < longest->second.redirected) longest = one;
+  }
+  if (longest == nodes_.end()) return;
+  retire(longest->second.server);
+  nodes_.erase(longest);
+  ++version_;
 }
 
 // Under the lock.
@@ -249,9 +282,12 @@ void Cluster<CascorWhenUsed>::share_out() {
 template <class CascorWhenUsed>
 void Cluster<CascorWhenUsed>::forget_others(const View& now) {
   const auto recently = std::chrono::steady_clock::now() - detail::patience_with_the_map;
+  for (auto& [name, known] : nodes_) {
+    known.in_map = std::find(now.servers.begin(), now.servers.end(), known.server) != now.servers.end();
+  }
   const std::size_t gone = std::erase_if(nodes_, [&](const auto& named) {
     const Known& known = named.second;
-    if (std::find(now.servers.begin(), now.servers.end(), known.server) != now.servers.end()) return false;
+    if (known.in_map) return false;
     const bool away = known.server->seems_away();
     if (!away && known.redirected > recently) return false;
     retire(known.server);
