@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 
 #include "cascor/memory/policy_node.hpp"
 
@@ -45,13 +46,11 @@ class EntryList {
     PolicyNode* const newer = node.newer();
     if (newer == nullptr) return;
     PolicyNode* const older = node.older();
-    if (&node == expected_) expected_ = newer;
     newer->older(older);
     if (older != nullptr) {
       older->newer(newer);
     } else {
       oldest_ = newer;
-      if (ahead_ != 0) --ahead_;
     }
     node.newer(nullptr);
     node.older(newest_);
@@ -93,9 +92,16 @@ class EntryList {
   }
   /// One of its entries has another charge now.
   void recharge(std::size_t before, std::size_t now) noexcept { charge_ = charge_ - before + now; }
+  /// Has the third oldest brought near, if the call for the victim before has done so for the second: enough where the
+  /// oldest is always the one that leaves.
+  void expect_third_oldest() const noexcept {
+    const PolicyNode* const second = oldest_ != nullptr ? oldest_->newer() : nullptr;
+    if (second != nullptr) bring_near(second->newer());
+  }
   /// Has those brought near that are the oldest but for a few: they were last looked at when they came in, and are far
   /// away when it is their turn to leave. Call it once for each entry that is evicted, of this list or another one: it
-  /// goes one further on, as what comes after one is known only when that has arrived.
+  /// goes one further on, as what comes after one is known only when that has arrived. Where that one is moved it
+  /// begins anew.
   void expect_oldest() noexcept {
     if (expected_ == nullptr || ahead_ == 0) {
       expected_ = oldest_;
@@ -105,8 +111,7 @@ class EntryList {
          ahead_ < enough && expected_ != nullptr; ++ahead_) {
       expected_ = expected_->newer();
       if (expected_ == nullptr) return;
-      __builtin_prefetch(expected_, 1);
-      __builtin_prefetch(reinterpret_cast<const char*>(expected_) + 64);
+      bring_near(expected_);
     }
   }
   PolicyNode* newest() const noexcept { return newest_; }
@@ -116,6 +121,13 @@ class EntryList {
 
  private:
   static constexpr unsigned most_ahead = 16;
+
+  // May be null: to ask whether it is would wait for it.
+  static void bring_near(const PolicyNode* node) noexcept {
+    __builtin_prefetch(node, 1);
+    const std::uintptr_t next_line = reinterpret_cast<std::uintptr_t>(node) + 64;
+    __builtin_prefetch(reinterpret_cast<const void*>(next_line));  // NOLINT(performance-no-int-to-ptr)
+  }
 
   PolicyNode* newest_ = nullptr;
   PolicyNode* oldest_ = nullptr;

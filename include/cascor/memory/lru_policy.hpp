@@ -23,7 +23,7 @@ class LruPolicy {
   void recharged(PolicyNode& node, std::size_t before) noexcept { list_.recharge(before, node.charge()); }
   void removed(PolicyNode& node, std::uint64_t /*hash*/, bool /*evicted*/) noexcept { list_.remove(node); }
   PolicyNode* victim() noexcept {
-    list_.expect_oldest();
+    list_.expect_third_oldest();
     return list_.oldest();
   }
   void give_all(EntryList& to) noexcept { to.take(list_); }
