@@ -81,7 +81,7 @@ class LineCount {
  public:
   explicit LineCount(const fs::path& path) : file_{path, std::ios::binary} {}
   std::uint64_t now() {
-    std::array<char, 65'536> part;
+    std::array<char, 65'536> part{};
     file_.clear();
     while (file_.read(part.data(), part.size()), file_.gcount() > 0) {
       lines_ += static_cast<std::uint64_t>(std::count(part.data(), part.data() + file_.gcount(), '\n'));
