@@ -37,7 +37,8 @@ TEST_CASE("the doctor's report is no wider than the screen, whatever it has to s
   Findings findings;
   findings.problem("name", std::string(300, 'a') + " \xC3\xA9\xC3\xA9 " + std::string(100, 'b'), std::string(200, 'c'));
   for (const std::size_t columns : {40U, 60U, 80U}) {
-    for (const auto& line : Report{findings, columns, 21}.lines()) {
+    const Report report{findings, columns, 21};
+    for (const auto& line : report.lines()) {
       std::size_t width = line.mark.size();
       for (const char c : line.text) width += (static_cast<unsigned char>(c) & 0xC0U) != 0x80 ? 1U : 0U;
       CHECK(width <= columns);
