@@ -67,8 +67,8 @@ TEST_CASE("lines and events alternate, however fast the state changes and howeve
   // Answers questions and hangs up on reads: each read is a loss, each question a return.
   ScriptedServer server{ScriptedServer::answering({{"GET", ""}})};
   CapturedLog log;
-  std::atomic<std::uint64_t> told{
-      0};  // with those that one event stands for, as only the newest wait for a slow listener
+  // With those that one event stands for, as only the newest wait for a slow listener.
+  std::atomic<std::uint64_t> told{0};
   std::atomic<bool> in_order{true};
   auto config = config_for_port(server.port(), log);
   config.random = [] { return std::uint64_t{0}; };
