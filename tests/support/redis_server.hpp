@@ -34,23 +34,27 @@ namespace support {
 
 /// A loopback port that nothing listens on now. Below the range that the system gives to outgoing connections, so that
 /// none of those takes it while a server is down.
+inline bool is_free(int port, bool ipv6) {
+  const int fd = ::socket(ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in v4{};
+  v4.sin_family = AF_INET;
+  v4.sin_port = htons(static_cast<std::uint16_t>(port));
+  v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  sockaddr_in6 v6{};
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = v4.sin_port;
+  v6.sin6_addr = in6addr_loopback;
+  const int bound = ipv6 ? ::bind(fd, reinterpret_cast<const sockaddr*>(&v6), sizeof v6)
+                         : ::bind(fd, reinterpret_cast<const sockaddr*>(&v4), sizeof v4);
+  ::close(fd);
+  return bound == 0;
+}
 inline int free_port(bool ipv6 = false) {
   static std::mt19937 generator{std::random_device{}()};
   while (true) {
     const int port = std::uniform_int_distribution{20'000, 31'999}(generator);
-    const int fd = ::socket(ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in v4{};
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(static_cast<std::uint16_t>(port));
-    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    sockaddr_in6 v6{};
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = v4.sin_port;
-    v6.sin6_addr = in6addr_loopback;
-    const int bound = ipv6 ? ::bind(fd, reinterpret_cast<const sockaddr*>(&v6), sizeof v6)
-                           : ::bind(fd, reinterpret_cast<const sockaddr*>(&v4), sizeof v4);
-    ::close(fd);
-    if (bound == 0) return port;
+    // The nodes of a cluster talk at the port 10,000 above, which some connection may have as its own.
+    if (is_free(port, ipv6) && is_free(port + 10'000, ipv6)) return port;
   }
 }
 
